@@ -1,0 +1,552 @@
+"""The words of logparse as types: a :class:`Log` goes in, a :class:`Build` comes out.
+
+Everything else in the package imports this module, and this module imports nothing of the package.
+The vocabulary is Docker's own wherever Docker has a word for the thing.
+
+A build knows every byte of its log. The parser cuts the log into a :class:`Tape` of elements that
+lie end to end, so no byte can belong to two elements or to none; steps, pulls and warnings are views
+of stretches of that tape, decoded only when somebody looks at them.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+__all__ = [
+    "Build",
+    "BuildWarning",
+    "Builder",
+    "Contents",
+    "Element",
+    "Failure",
+    "Kind",
+    "LayerPull",
+    "Log",
+    "Outcome",
+    "Pull",
+    "Span",
+    "Stage",
+    "Status",
+    "Step",
+    "Tape",
+    "Timing",
+    "TimingSource",
+]
+
+
+class Span(NamedTuple):
+    """A half-open range of bytes of a log, ``data[start:end]``."""
+
+    start: int
+    end: int
+
+
+class Builder(enum.StrEnum):
+    """Which program wrote the log."""
+
+    CLASSIC = "classic"
+    BUILDKIT = "buildkit"
+    BUILDAH = "buildah"
+    KANIKO = "kaniko"
+    NONE = "none"
+    """No builder spoke: only a package manager's output, as Algorithmia stored before environments."""
+
+
+class Status(enum.StrEnum):
+    """What the API says of a build (the values are the API's own)."""
+
+    IN_PROGRESS = "in-progress"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class Outcome(enum.StrEnum):
+    """How a build ended, as far as its log (or, where the log is silent, the API) can say."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    INCOMPLETE = "incomplete"
+    """The log stops in the middle of a build."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """The raw bytes of one build's output, with where it came from and what the API said of it.
+
+    Parameters
+    ----------
+    data
+        The log as it came, undecoded.
+    path
+        The file it was read from (``archive.tar.gz!member`` inside an archive, ``-`` for standard input).
+    route
+        ``"builds"`` or ``"versions"`` when it came from a cluster, ``"file"`` otherwise.
+    owner, name, build_id, commit
+        The algorithm and build it belongs to, where known.
+    status, started_at, finished_at
+        What the API said of the build. Times are aware and UTC.
+    semantic_version
+        The published version that this build became, if any.
+    environment
+        UUID of the algorithm environment, which is the tag of the langpack images in the log.
+    """
+
+    data: bytes = field(repr=False)
+    path: str | None = None
+    route: str = "file"
+    owner: str | None = None
+    name: str | None = None
+    build_id: str | None = None
+    commit: str | None = None
+    status: Status | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    semantic_version: str | None = None
+    environment: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` and the hexadecimal digest of the bytes."""
+        return "sha256:" + hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def key(self) -> str:
+        """``owner/name/build_id`` where all are known, else the digest: stable between runs and machines."""
+        if self.owner and self.name and self.build_id:
+            return f"{self.owner}/{self.name}/{self.build_id}"
+        return self.digest
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from start to finish as the API tells them, ``None`` if it does not."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        seconds = (self.finished_at - self.started_at).total_seconds()
+        return seconds if seconds >= 0 else None
+
+
+class Kind(enum.IntEnum):
+    """What a stretch of a log is. One byte a stretch on the :class:`Tape`."""
+
+    UNKNOWN = 0
+    """Not understood: kept, and counted by :attr:`Build.unknown_bytes`."""
+    BLANK = 1
+    """Only white space."""
+    CONTEXT = 2
+    """The build context on its way to the daemon."""
+    HEADER = 3
+    """A step begins: its number, instruction and arguments."""
+    TRIGGERS = 4
+    """ONBUILD instructions of the base image are about to run."""
+    CACHED = 5
+    """The step's result was taken from the cache."""
+    RUNNING = 6
+    """A container was started for the step."""
+    OUTPUT = 7
+    """What a program inside a step printed."""
+    REMOVED = 8
+    """The step's container was removed."""
+    IMAGE = 9
+    """The image id that a step made."""
+    PULL = 10
+    """An image on its way from a registry, from its name to its final status."""
+    WARNING = 11
+    """A warning of the builder itself."""
+    FAILURE = 12
+    """The builder's closing words on why it stopped."""
+    RESULT = 13
+    """The id of the finished image."""
+    TAG = 14
+    """A name given to the finished image."""
+    PUSH = 15
+    """The image on its way to a registry."""
+    CLEANUP = 16
+    """Images untagged and layers deleted after the build."""
+
+
+class Element(NamedTuple):
+    """One stretch of a log: what it is, and which bytes."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+class Tape:
+    """All elements of a log, lying end to end, in 9 bytes each.
+
+    An element begins where the one before it ends, so a tape cannot leave a byte out or hold one twice;
+    :meth:`add` refuses to step back.
+    """
+
+    __slots__ = ("ends", "kinds")
+
+    def __init__(self) -> None:
+        self.kinds = bytearray()
+        self.ends = array("q")
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+    @property
+    def end(self) -> int:
+        """Where the last element ends."""
+        return self.ends[-1] if self.ends else 0
+
+    def add(self, kind: Kind, end: int) -> None:
+        """Append the element that reaches from the last one's end to `end`; an empty one is left out."""
+        last = self.end
+        if end > last:
+            self.kinds.append(kind)
+            self.ends.append(end)
+        elif end < last:
+            raise ValueError(f"an element cannot end at {end}, before the last one's end at {last}")
+
+    def split(self, index: int, offset: int, kind: Kind) -> None:
+        """Cut the element at `index` in two at `offset`; the part behind it, or all of it, becomes a `kind`."""
+        start, end = self.element(index)[1:]
+        if not start <= offset < end:
+            raise ValueError(f"{offset} is not inside the element from {start} to {end}")
+        if offset == start:
+            self.kinds[index] = kind
+            return
+        self.ends.insert(index, offset)
+        self.kinds.insert(index + 1, kind)
+
+    def element(self, index: int) -> Element:
+        """The element at `index` (0-based, not negative)."""
+        return Element(Kind(self.kinds[index]), self.ends[index - 1] if index else 0, self.ends[index])
+
+    def elements(self, first: int = 0, last: int | None = None) -> Iterator[Element]:
+        """Elements `first` to `last` (exclusive), in order."""
+        for index in range(first, len(self) if last is None else last):
+            yield self.element(index)
+
+
+class TimingSource(enum.StrEnum):
+    """Where a step's seconds come from."""
+
+    CLOCK = "clock"
+    """The log's own clock."""
+    PREFIX = "prefix"
+    """A time stamp that something put before each line."""
+    ARRIVAL = "arrival"
+    """Stamped while the log was read live."""
+    REPORTED = "reported"
+    """A tool in the step said how long it took: a lower bound."""
+    ESTIMATED = "estimated"
+    """Inferred over many builds."""
+    NONE = "none"
+    """Not known."""
+
+
+@dataclass(slots=True, frozen=True)
+class Timing:
+    """Seconds of a step, between `low` and `high`, and where they come from.
+
+    All are float seconds, ``None`` where nothing is known: a log without a clock gives
+    ``Timing(None, None, None, TimingSource.NONE)`` and nothing is made up.
+    """
+
+    seconds: float | None = None
+    low: float | None = None
+    high: float | None = None
+    source: TimingSource = TimingSource.NONE
+
+
+NO_TIMING = Timing()
+
+
+class BuildWarning(NamedTuple):
+    """A warning of the builder itself (not of a program in a step)."""
+
+    text: str
+    span: Span
+
+
+@dataclass(slots=True)
+class Step:
+    """One instruction of a Dockerfile as the builder ran it. Read-only by convention.
+
+    Parameters
+    ----------
+    number, total
+        The builder's own count, ``Step 13/21``. Builders before Docker 1.13 print no total.
+    instruction
+        ``RUN``, ``COPY``, ... in upper case.
+    arguments
+        The rest of the instruction as printed: build arguments are not filled in.
+    stage, stage_name
+        0-based number of the ``FROM`` it belongs to (-1 before the first), and its ``AS`` name.
+    platform
+        ``linux/arm64`` and the like where the builder prints it.
+    cached
+        Whether the result came from the cache.
+    image_id, container_ids
+        Short ids. More than one container when ONBUILD triggers ran.
+    exit_code
+        Set only where the log states it: the failing step's code; 0 is never inferred.
+    failed
+        Whether the build ended at this step.
+    timing
+        Seconds and their source.
+    span, header, outputs
+        The whole step, its first line, and what programs in it printed.
+    """
+
+    number: int
+    total: int | None
+    instruction: str
+    arguments: str
+    stage: int
+    stage_name: str | None
+    platform: str | None
+    cached: bool
+    image_id: str | None
+    container_ids: tuple[str, ...]
+    exit_code: int | None
+    failed: bool
+    triggers: int
+    timing: Timing
+    span: Span
+    header: Span
+    outputs: tuple[Span, ...]
+    log: Log = field(repr=False, compare=False)
+
+    @property
+    def text(self) -> str:
+        """The instruction with its arguments, on one line as the builder prints it."""
+        return f"{self.instruction} {self.arguments}" if self.arguments else self.instruction
+
+    @property
+    def output(self) -> bytes:
+        """What the programs of this step printed, undecoded."""
+        return b"".join(self.log.data[start:end] for start, end in self.outputs)
+
+
+class Stage(NamedTuple):
+    """One ``FROM`` of a Dockerfile: its 0-based number, ``AS`` name, base image and steps."""
+
+    number: int
+    name: str | None
+    base: str
+    steps: tuple[Step, ...]
+
+
+class LayerPull(NamedTuple):
+    """One layer of an image on its way: short id, bytes where printed, and the last state it reached."""
+
+    layer_id: str
+    bytes: int | None
+    already_present: bool
+    state: str
+
+
+@dataclass(slots=True)
+class Pull:
+    """One image fetched from a registry.
+
+    Parameters
+    ----------
+    repository, tag
+        As the daemon prints them, ``83ee3a23efb7: Pulling from library/golang``.
+    step_number
+        The step that asked for it.
+    layers
+        One entry a layer, in the order of first appearance.
+    digest, status
+        The daemon's closing lines; ``None`` when the pull did not get that far.
+    span
+        The bytes it takes in the log.
+    """
+
+    repository: str
+    tag: str
+    step_number: int
+    layers: tuple[LayerPull, ...]
+    digest: str | None
+    status: str | None
+    span: Span
+
+    @property
+    def reference(self) -> str:
+        """``repository:tag``."""
+        return f"{self.repository}:{self.tag}" if self.tag else self.repository
+
+
+class Failure(NamedTuple):
+    """The builder's closing words: where, the exit code it names, and the step it stopped at (by index)."""
+
+    span: Span
+    exit_code: int | None
+    step_index: int | None
+
+
+@dataclass(slots=True, frozen=True)
+class Contents:
+    """Everything a format's decoder reads from one build's stretch of the tape."""
+
+    steps: tuple[Step, ...] = ()
+    pulls: tuple[Pull, ...] = ()
+    warnings: tuple[BuildWarning, ...] = ()
+    failure: Failure | None = None
+    image_id: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Build:
+    """What the parser made of a log, or of one of several builds in it.
+
+    The structural pass over a log only cuts it up, at the speed of a text search. Whatever costs more per
+    step is decoded when a view of the build is first asked for, and kept.
+
+    Parameters
+    ----------
+    log
+        Where the bytes are, and what the API said of the build.
+    builder
+        Which program wrote the log.
+    tape
+        The elements of the whole log; this build has those from `first` to `last` (exclusive).
+    index
+        0-based number of this build among those of its log.
+    decode
+        Reads the views of this build's format from its elements.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        builder: Builder,
+        tape: Tape,
+        first: int,
+        last: int,
+        *,
+        index: int,
+        decode: Callable[[Build], Contents],
+    ) -> None:
+        self.log = log
+        self.builder = builder
+        self.tape = tape
+        self.first = first
+        self.last = last
+        self.index = index
+        self._decode = decode
+
+    def __repr__(self) -> str:
+        where = self.log.build_id or self.log.path or "log"
+        return f"<Build {where}#{self.index} {self.builder} {self.outcome} {len(self.steps)} steps>"
+
+    @property
+    def key(self) -> str:
+        """The log's key; later builds of the same log carry ``#1``, ``#2``, ... behind it."""
+        return f"{self.log.key}#{self.index}" if self.index else self.log.key
+
+    @property
+    def span(self) -> Span:
+        """The bytes of the log that belong to this build."""
+        if self.first == self.last:
+            return Span(0, 0)
+        return Span(self.tape.element(self.first).start, self.tape.element(self.last - 1).end)
+
+    def elements(self) -> Iterator[Element]:
+        """Every byte of this build, in order, each in exactly one element."""
+        return self.tape.elements(self.first, self.last)
+
+    @cached_property
+    def unknown_bytes(self) -> int:
+        """How many bytes were not understood (they are kept as elements of kind ``UNKNOWN``)."""
+        return sum(e.end - e.start for e in self.elements() if e.kind is Kind.UNKNOWN)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """All views at once; the properties below are its parts."""
+        return self._decode(self)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step that was started, in the log's order."""
+        return self.contents.steps
+
+    @property
+    def pulls(self) -> tuple[Pull, ...]:
+        """Every image that was pulled, in the log's order."""
+        return self.contents.pulls
+
+    @property
+    def warnings(self) -> tuple[BuildWarning, ...]:
+        """Warnings of the builder itself."""
+        return self.contents.warnings
+
+    @property
+    def failure(self) -> Failure | None:
+        """The builder's closing words, where it printed any."""
+        return self.contents.failure
+
+    @property
+    def image_id(self) -> str | None:
+        """Short id of the finished image."""
+        return self.contents.image_id
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Names given to the finished image."""
+        return self.contents.tags
+
+    @cached_property
+    def stages(self) -> tuple[Stage, ...]:
+        """One entry per ``FROM``, in order."""
+        groups: dict[int, list[Step]] = {}
+        for step in self.steps:
+            if step.stage >= 0:
+                groups.setdefault(step.stage, []).append(step)
+        return tuple(
+            Stage(number, steps[0].stage_name, base_image(steps[0].arguments), tuple(steps))
+            for number, steps in groups.items()
+        )
+
+    @cached_property
+    def outcome(self) -> Outcome:
+        """How the build ended.
+
+        A finished build's status in the API decides, since a program can print anything; without one, the
+        builder's own words do. A log that stops in the middle is incomplete.
+        """
+        if self.log.status is Status.SUCCEEDED:
+            return Outcome.SUCCEEDED
+        if self.log.status is Status.FAILED:
+            return Outcome.FAILED
+        if self.failure is not None:
+            return Outcome.FAILED
+        if self.image_id is not None:
+            return Outcome.SUCCEEDED
+        return Outcome.INCOMPLETE if self.steps else Outcome.UNKNOWN
+
+    @property
+    def failing_step(self) -> Step | None:
+        """The step the build stopped at: the one its builder names, else the last one started."""
+        if self.outcome is not Outcome.FAILED or not self.steps:
+            return None
+        if self.failure is not None and self.failure.step_index is not None:
+            return self.steps[self.failure.step_index]
+        return None if self.image_id else self.steps[-1]
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code that the builder names, of the command that failed."""
+        return self.failure.exit_code if self.failure is not None and self.outcome is Outcome.FAILED else None
+
+
+def base_image(arguments: str) -> str:
+    """The image in the arguments of a ``FROM``: ``--platform=... IMAGE AS name`` gives ``IMAGE``."""
+    words = [word for word in arguments.split() if not word.startswith("--")]
+    return words[0] if words else ""

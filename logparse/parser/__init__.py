@@ -1,0 +1,71 @@
+"""From bytes to :class:`~logparse.model.Build`: one module per format, registered here.
+
+A format is a function that takes a :class:`~logparse.model.Log` and returns its builds, or an empty list
+if it finds nothing of its own in the log. The first format that finds something wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from logparse.errors import SourceError
+from logparse.model import Build, Log
+from logparse.parser.classic import parse_classic
+from logparse.parser.none import parse_none
+
+__all__ = ["FORMATS", "parse"]
+
+FORMATS: dict[str, Callable[[Log], list[Build]]] = {
+    "classic": parse_classic,
+    "none": parse_none,
+}
+"""Every format by name, in the order in which they are tried. The last one takes anything."""
+
+
+def parse(source: bytes | str | Path | Log) -> list[Build]:
+    """Parse a log into the builds it holds.
+
+    Parameters
+    ----------
+    source
+        A :class:`~logparse.model.Log`, its bytes, its text, or the path of a file.
+
+    Returns
+    -------
+    list of Build
+        In the log's order; their elements cover every byte of the log exactly once. Empty only if the log
+        is. Whatever the bytes are, parsing them raises nothing, and takes time and memory in proportion to
+        their number.
+
+    Raises
+    ------
+    SourceError
+        The file at the path cannot be read.
+    """
+    log = _as_log(source)
+    if not log.data:
+        return []
+    for read in FORMATS.values():
+        builds = read(log)
+        if builds:
+            return builds
+    raise AssertionError("the last format takes anything")
+
+
+def _as_log(source: bytes | str | Path | Log) -> Log:
+    match source:
+        case Log():
+            return source
+        case bytes():
+            return Log(data=source)
+        case str():
+            return Log(data=source.encode("utf-8", "surrogateescape"))
+        case _:
+            try:
+                return Log(data=source.read_bytes(), path=str(source))
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                raise SourceError(
+                    f"Cannot read {source}: {reason}; give the path of a readable file."
+                ) from error

@@ -1,0 +1,42 @@
+"""Logs in which no builder speaks: only a package manager's output, or nothing that is known.
+
+Algorithmia stored such logs before it had environments: what ``pip``, ``mvn`` or ``npm`` printed, and no
+``Step`` line at all. The whole log is one element. It counts as output if a known tool speaks in it, else
+as not understood.
+"""
+
+from __future__ import annotations
+
+import re
+
+from logparse.model import Build, Builder, Contents, Kind, Log, Tape
+
+__all__ = ["parse_none"]
+
+# Lines that only these tools print. They are looked for at both ends, so that a huge file of something else
+# costs no more than a small one.
+_TOOL = re.compile(
+    rb"(?:^|[\r\n])(?:\x1b\[[0-9;]{0,16}m){0,4}(?:"
+    rb"(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) \S"  # pip
+    rb"|\[INFO\] |\[ERROR\] |\[info\] |\[error\] "  # Maven, sbt
+    rb"|npm (?:WARN|ERR!|notice|warn|error) |added \d+ packages"
+    rb"|Fetching gem metadata|Bundle complete!|\s+Compiling \S+ v\d|\s+Finished \w+ \[|error\[E\d{4}\]"
+    rb"|Collecting package metadata|Solving environment|installing \*source\* package|\* installing "
+    rb"|Reading package lists\.\.\.|(?:Get|Hit|Ign):\d+ http|E: |ERROR: |Traceback \(most recent call last\))"
+)
+_LOOKED_AT = 1 << 18
+
+
+def parse_none(log: Log) -> list[Build]:
+    """Take a log as one build without steps.
+
+    Parameters
+    ----------
+    log
+        Any bytes but none at all.
+    """
+    ends = (log.data[:_LOOKED_AT], log.data[-_LOOKED_AT:])
+    kind = Kind.OUTPUT if any(_TOOL.search(end) for end in ends) else Kind.UNKNOWN
+    tape = Tape()
+    tape.add(kind, len(log.data))
+    return [Build(log, Builder.NONE, tape, 0, 1, index=0, decode=lambda _: Contents())]

@@ -1,0 +1,46 @@
+"""Decoding bytes of a log into text that is safe to show.
+
+Log text is hostile: a program may print anything, escape sequences that repaint a terminal included. All
+text that leaves the package for a person's eyes goes through :func:`plain`.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["line_number", "plain"]
+
+# ECMA-48: CSI sequences (colours, cursor), OSC and other strings up to their terminator, and two-byte
+# escapes. Every part is bounded or excludes its own terminator, so a match costs what it covers.
+_CONTROL_SEQUENCE = re.compile(
+    r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]{0,8}[0-~]?"
+    r"|\x9b[0-?]{0,64}[ -/]{0,8}[@-~]"
+)
+
+# What is left of C0, DEL and C1 after that, but for the tab; and the characters that reorder or hide text.
+_CONTROL_CHARACTER = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def plain(data: bytes) -> str:
+    """Decode one line of a log and take out all control sequences and control characters but tabs.
+
+    Parameters
+    ----------
+    data
+        A line, or part of one. Bytes that are not UTF-8 become U+FFFD. Of a line that was overwritten
+        after bare carriage returns, the last text written is kept.
+    """
+    text = data.decode("utf-8", "replace")
+    if text.isascii() and text.isprintable():
+        return text
+    text = _CONTROL_SEQUENCE.sub("", text).rstrip()
+    if "\r" in text:
+        text = text[text.rfind("\r") + 1 :]
+    return _CONTROL_CHARACTER.sub("", text)
+
+
+def line_number(data: bytes, offset: int) -> int:
+    """The 1-based number of the line that holds `offset`, counted by line feeds."""
+    return data.count(b"\n", 0, offset) + 1
