@@ -23,12 +23,16 @@ __all__ = [
     "Build",
     "BuildWarning",
     "Builder",
+    "Candidate",
     "Contents",
+    "Diagnosis",
     "Element",
     "Failure",
     "Kind",
     "LayerPull",
+    "Line",
     "Log",
+    "Message",
     "Outcome",
     "Pull",
     "Span",
@@ -544,6 +548,98 @@ class Build:
     def exit_code(self) -> int | None:
         """The exit code that the builder names, of the command that failed."""
         return self.failure.exit_code if self.failure is not None and self.outcome is Outcome.FAILED else None
+
+
+class Line(NamedTuple):
+    """One line of a log: its 1-based number, counted by line feeds, and its text without control sequences."""
+
+    number: int
+    text: str
+
+
+class Candidate(NamedTuple):
+    """A line that may say why a build failed."""
+
+    line: Line
+    cause: str | None
+    rule: str | None
+    confidence: float
+
+
+class Message(NamedTuple):
+    """A line of a step's output that a rule recognises.
+
+    Parameters
+    ----------
+    step_index
+        0-based index of the step in :attr:`Build.steps`; ``None`` outside all steps.
+    severity
+        ``"error"`` where it can be why a build failed, ``"warning"`` elsewhere: a step that went on has
+        warnings only, whatever its programs call them.
+    rule, cause
+        Ids of the rule and of the class of failure it speaks of.
+    subject
+        What the line names: package, version, file, host, ...
+    """
+
+    step_index: int | None
+    line: Line
+    severity: str
+    rule: str
+    cause: str | None
+    subject: dict[str, str]
+
+
+@dataclass(slots=True, frozen=True)
+class Diagnosis:
+    """Why a build failed, as far as its log tells.
+
+    Parameters
+    ----------
+    build
+        The build that was looked at.
+    step
+        The failing step; ``None`` if none failed or the build failed outside its steps.
+    root_line
+        The one line that best says why, ``None`` for builds that did not fail or logs that say nothing.
+    cause
+        Class of failure, an id such as ``pip.no-version``; ``"unknown"`` when no rule knows the line, ``None``
+        for builds that did not fail.
+    title, owner, retry, remedy
+        The cause in words; whose side it is on (``dockerfile``, ``code``, ``dependency``, ``network``, ``registry``,
+        ``auth``, ``infra``); whether building again may help (``yes``, ``no``, ``maybe``); what to do.
+    confidence
+        0 to 1: the share of labelled failures on which a verdict of this kind was right. A guess.
+    candidates
+        The best lines, best first, the root line among them.
+    subject
+        What the root line names: package, version, file, host, ...
+    fingerprint
+        Stable id of the failure with its variable parts masked.
+    """
+
+    build: Build
+    step: Step | None = None
+    root_line: Line | None = None
+    cause: str | None = None
+    title: str | None = None
+    owner: str | None = None
+    retry: str | None = None
+    remedy: str | None = None
+    confidence: float = 0.0
+    candidates: tuple[Candidate, ...] = ()
+    subject: dict[str, str] = field(default_factory=dict)
+    fingerprint: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """How the build ended."""
+        return self.build.outcome
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of the command that failed, where the log states it."""
+        return self.build.exit_code
 
 
 def base_image(arguments: str) -> str:
