@@ -216,7 +216,7 @@ class Tape:
             raise ValueError(f"an element cannot end at {end}, before the last one's end at {last}")
 
     def split(self, index: int, offset: int, kind: Kind) -> None:
-        """Cut the element at `index` in two at `offset`; the part behind it, or all of it, becomes a `kind`."""
+        """Cut the element at `index` in two at `offset`; the part behind it becomes a `kind`."""
         start, end = self.element(index)[1:]
         if not start <= offset < end:
             raise ValueError(f"{offset} is not inside the element from {start} to {end}")
@@ -257,14 +257,27 @@ class TimingSource(enum.StrEnum):
 class Timing:
     """Seconds of a step, between `low` and `high`, and where they come from.
 
-    All are float seconds, ``None`` where nothing is known: a log without a clock gives
-    ``Timing(None, None, None, TimingSource.NONE)`` and nothing is made up.
+    All are float seconds, ``None`` where nothing is known: a log without a clock gives ``Timing()``, and
+    nothing is made up.
+
+    Parameters
+    ----------
+    started
+        Seconds from the build's start.
+    seconds, low, high
+        How long the step took, and the bounds of that.
+    source
+        Where they come from.
+    group
+        Label shared by the steps of a build that durations alone cannot tell apart.
     """
 
+    started: float | None = None
     seconds: float | None = None
     low: float | None = None
     high: float | None = None
     source: TimingSource = TimingSource.NONE
+    group: str | None = None
 
 
 NO_TIMING = Timing()
@@ -551,7 +564,7 @@ class Build:
 
 
 class Line(NamedTuple):
-    """One line of a log: its 1-based number, counted by line feeds, and its text without control sequences."""
+    """One line of a log: its 1-based number, counted by line feeds, and its text, made safe to show."""
 
     number: int
     text: str
@@ -603,11 +616,12 @@ class Diagnosis:
     root_line
         The one line that best says why, ``None`` for builds that did not fail or logs that say nothing.
     cause
-        Class of failure, an id such as ``pip.no-version``; ``"unknown"`` when no rule knows the line, ``None``
-        for builds that did not fail.
+        Class of failure, an id such as ``pip.no-version``; ``"unknown"`` when no rule knows the line,
+        ``None`` for builds that did not fail.
     title, owner, retry, remedy
-        The cause in words; whose side it is on (``dockerfile``, ``code``, ``dependency``, ``network``, ``registry``,
-        ``auth``, ``infra``); whether building again may help (``yes``, ``no``, ``maybe``); what to do.
+        The cause in words; whose side it is on (``dockerfile``, ``code``, ``dependency``, ``network``,
+        ``registry``, ``auth``, ``infra``); whether building again may help (``yes``, ``no``, ``maybe``); what
+        to do.
     confidence
         0 to 1: the share of labelled failures on which a verdict of this kind was right. A guess.
     candidates

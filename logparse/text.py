@@ -44,3 +44,36 @@ def plain(data: bytes) -> str:
 def line_number(data: bytes, offset: int) -> int:
     """The 1-based number of the line that holds `offset`, counted by line feeds."""
     return data.count(b"\n", 0, offset) + 1
+
+
+def lines_around(
+    data: bytes, number: int, before: int, after: int, *, limit: int = 2000
+) -> list[tuple[int, str]]:
+    """The lines about line `number`, with their numbers.
+
+    Parameters
+    ----------
+    data
+        A log.
+    number
+        1-based, counted by line feeds.
+    before, after
+        How many more lines to give on either side, as far as there are any.
+    limit
+        Bytes of each line that are looked at.
+    """
+    first = max(number - before, 1)
+    start = 0
+    for _ in range(first - 1):
+        start = data.find(b"\n", start) + 1
+        if start == 0:
+            return []
+    found = []
+    for current in range(first, number + after + 1):
+        end = data.find(b"\n", start)
+        stop = len(data) if end < 0 else end
+        found.append((current, plain(data[start : min(stop, start + limit)])))
+        if end < 0:
+            break
+        start = end + 1
+    return found

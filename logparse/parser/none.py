@@ -33,10 +33,12 @@ def parse_none(log: Log) -> list[Build]:
     Parameters
     ----------
     log
-        Any bytes but none at all.
+        Any bytes. A log without any is a build only if the API knows it.
     """
+    if not log.data and log.build_id is None and log.commit is None:
+        return []
     ends = (log.data[:_LOOKED_AT], log.data[-_LOOKED_AT:])
     kind = Kind.OUTPUT if any(_TOOL.search(end) for end in ends) else Kind.UNKNOWN
     tape = Tape()
     tape.add(kind, len(log.data))
-    return [Build(log, Builder.NONE, tape, 0, 1, index=0, decode=lambda _: Contents())]
+    return [Build(log, Builder.NONE, tape, 0, len(tape), index=0, decode=lambda _: Contents())]

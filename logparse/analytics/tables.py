@@ -1,0 +1,253 @@
+"""From builds to the five tables, as Arrow.
+
+Each table's rows are made by one function that reads one build, so the order of columns there is the order
+in :mod:`logparse.analytics.schema`, and nothing is held but the rows themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from logparse.analytics.schema import SCHEMAS
+from logparse.diagnosis import diagnose, messages
+from logparse.model import Build, Outcome, Step
+from logparse.secrets import mask
+
+__all__ = ["Tables", "batches", "tables"]
+
+_Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The five tables of some builds.
+
+    Parameters
+    ----------
+    builds
+        One row a build.
+    steps
+        One row a step.
+    pulls
+        One row a layer of a pulled image.
+    messages
+        One row a line that a rule recognises.
+    failures
+        One row a failed build.
+    """
+
+    builds: pa.Table
+    steps: pa.Table
+    pulls: pa.Table
+    messages: pa.Table
+    failures: pa.Table
+
+    def items(self) -> Iterator[tuple[str, pa.Table]]:
+        """Each table with its name."""
+        for name in SCHEMAS:
+            yield name, getattr(self, name)
+
+    def to_pandas(self) -> dict[str, pd.DataFrame]:
+        """Each table as a DataFrame; integers with gaps are ``Int32``/``Int64``, not floats."""
+        return {name: to_pandas(table) for name, table in self.items()}
+
+
+_NULLABLE = {
+    pa.int32(): pd.Int32Dtype(),
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Give an Arrow table as a DataFrame that keeps integers and booleans with gaps what they are."""
+    frame: pd.DataFrame = table.to_pandas(types_mapper=_NULLABLE.get)
+    return frame
+
+
+def tables(builds: Iterable[Build]) -> Tables:
+    """Make the five tables of all `builds`.
+
+    Parameters
+    ----------
+    builds
+        Any number of builds, none included; each is read once, in order.
+    """
+    rows: dict[str, list[_Row]] = {name: [] for name in SCHEMAS}
+    for build in builds:
+        key = build.key
+        rows["builds"].append(_build_row(key, build))
+        rows["steps"].extend(_step_rows(key, build))
+        rows["pulls"].extend(_pull_rows(key, build))
+        rows["messages"].extend(_message_rows(key, build))
+        if build.outcome is Outcome.FAILED:
+            rows["failures"].append(_failure_row(key, build))
+    return Tables(**{name: _table(name, rows[name]) for name in SCHEMAS})
+
+
+def batches(builds: Iterable[Build], size: int = 1000) -> Iterator[Tables]:
+    """Make the five tables of `size` builds at a time, so that memory does not grow with their number.
+
+    At least one batch is given, so that tables without rows have their columns, too.
+    """
+    remaining = iter(builds)
+    yield tables(islice(remaining, size))
+    while batch := list(islice(remaining, size)):
+        yield tables(batch)
+
+
+def _table(name: str, rows: list[_Row]) -> pa.Table:
+    schema = SCHEMAS[name]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+    return pa.Table.from_arrays(
+        [_array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
+    return pa.array(values, kind)
+
+
+def _build_row(key: str, build: Build) -> _Row:
+    log = build.log
+    span = build.span
+    steps = build.steps
+    totals = [step.total for step in steps if step.total is not None]
+    # The API's facts are about the log's one build; they cannot be told of one among several.
+    seconds = log.duration
+    return (
+        key,
+        log.owner,
+        log.name,
+        log.build_id,
+        build.index,
+        log.commit,
+        log.semantic_version,
+        log.environment,
+        log.route,
+        log.path,
+        log.digest,
+        span.end - span.start,
+        build.unknown_bytes,
+        build.builder.value,
+        log.status.value if log.status else None,
+        build.outcome.value,
+        log.started_at,
+        log.finished_at,
+        seconds,
+        None if seconds is None else "api",
+        len(steps),
+        max(totals, default=None),
+        sum(step.cached for step in steps),
+        len(build.stages),
+        len(build.pulls),
+        len(build.warnings),
+        build.image_id,
+        build.tags,
+    )
+
+
+def stage_label(step: Step) -> str | None:
+    """The name of a step's stage, or its number if it has none; ``None`` before the first ``FROM``."""
+    if step.stage < 0:
+        return None
+    return step.stage_name or str(step.stage)
+
+
+def _step_rows(key: str, build: Build) -> Iterator[_Row]:
+    for index, step in enumerate(build.steps):
+        timing = step.timing
+        yield (
+            key,
+            index,
+            stage_label(step),
+            step.stage if step.stage >= 0 else None,
+            step.platform,
+            step.number,
+            step.total,
+            step.instruction,
+            mask(step.text),
+            step.cached,
+            step.image_id,
+            step.container_ids[-1] if step.container_ids else None,
+            step.exit_code,
+            step.failed,
+            step.triggers,
+            timing.started,
+            timing.seconds,
+            timing.low,
+            timing.high,
+            timing.source.value,
+            timing.group,
+            sum(end - start for start, end in step.outputs),
+            step.span.start,
+            step.span.end,
+        )
+
+
+def _pull_rows(key: str, build: Build) -> Iterator[_Row]:
+    for index, pull in enumerate(build.pulls):
+        head = (
+            key,
+            index,
+            pull.step_number,
+            pull.repository,
+            pull.tag,
+            pull.digest,
+            pull.status,
+        )
+        if not pull.layers:
+            yield (*head, None, None, None, None)
+        for layer in pull.layers:
+            yield (*head, layer.layer_id, layer.bytes, layer.already_present, layer.state)
+
+
+def _subject(subject: dict[str, str]) -> str | None:
+    if not subject:
+        return None
+    return json.dumps({name: mask(value) for name, value in sorted(subject.items())}, ensure_ascii=False)
+
+
+def _message_rows(key: str, build: Build) -> Iterator[_Row]:
+    for message in messages(build):
+        yield (
+            key,
+            message.step_index,
+            message.line.number,
+            message.severity,
+            message.rule,
+            message.cause,
+            _subject(message.subject),
+            mask(message.line.text),
+        )
+
+
+def _failure_row(key: str, build: Build) -> _Row:
+    diagnosis = diagnose(build)
+    step, line = diagnosis.step, diagnosis.root_line
+    return (
+        key,
+        next((index for index, each in enumerate(build.steps) if each is step), None),
+        None if step is None else step.number,
+        None if step is None else stage_label(step),
+        None if step is None else step.instruction,
+        diagnosis.exit_code,
+        diagnosis.cause,
+        diagnosis.owner,
+        diagnosis.retry,
+        diagnosis.confidence,
+        None if line is None else line.number,
+        None if line is None else mask(line.text),
+        _subject(diagnosis.subject),
+        diagnosis.fingerprint,
+        None if diagnosis.remedy is None else mask(diagnosis.remedy),
+    )

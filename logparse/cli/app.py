@@ -1,0 +1,187 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import logparse
+from logparse.builds import read_builds
+from logparse.cli.console import Format, console, note, write_json
+from logparse.cli.screens import show_diagnoses, show_fetch, show_steps
+from logparse.diagnosis import diagnose as diagnose_build
+from logparse.errors import UsageError
+from logparse.fetch import Archive, Client, Skip, rich_progress
+from logparse.fetch import fetch as fetch_logs
+from logparse.model import Build, Outcome, Status
+from logparse.report import diagnosis_row, step_rows
+from logparse.report import export as export_tables
+
+__all__ = ["app"]
+
+LOCAL_TOKEN = "simLocalClusterKey0123456789"  # noqa: S105  it opens recorded builds on this machine only
+
+app = typer.Typer(
+    name="logparse",
+    help="Turn the build logs of Docker images into answers: what failed and why, and where the time went.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="PATH...",
+        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, raw archives, or '-'.",
+        show_default=False,
+    ),
+]
+Form = Annotated[Format, typer.Option("--format", help="How to print.")]
+Route = typer.Option(
+    "--route", help="builds: every build. versions: the latest of each commit. both: joined."
+)
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    if version:
+        console.print(f"logparse {logparse.__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        raise UsageError("Give a command; see logparse --help.")
+
+
+@app.command()
+def diagnose(
+    paths: Paths,
+    form: Form = Format.TABLE,
+    screens: Annotated[
+        bool, typer.Option("--full", help="A screen for each failed build, not one line.")
+    ] = False,
+) -> int:
+    """Tell which builds failed, at which step, why, and what to do. Leaves with 1 if any failed."""
+    diagnoses = (diagnose_build(build) for build in _builds(paths))
+    if form is Format.TABLE:
+        return int(show_diagnoses(diagnoses, full=screens))
+    failed = False
+
+    def rows() -> Iterator[dict[str, object]]:
+        nonlocal failed
+        for diagnosis in diagnoses:
+            failed = failed or diagnosis.outcome is Outcome.FAILED
+            yield diagnosis_row(diagnosis)
+
+    write_json(rows(), form)
+    return int(failed)
+
+
+@app.command()
+def steps(paths: Paths, form: Form = Format.TABLE) -> None:
+    """List the steps of builds: instruction, cached or not, exit code, seconds where they are known."""
+    if form is Format.TABLE:
+        show_steps(_builds(paths))
+    else:
+        write_json((row for build in _builds(paths) for row in step_rows(build)), form)
+
+
+@app.command()
+def export(
+    paths: Paths,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)],
+    partition: Annotated[bool, typer.Option("--partition", help="Folders by owner, name and month.")] = False,
+) -> None:
+    """Write the tables builds, steps, pulls, messages and failures as Parquet."""
+    for table, path in export_tables(_builds(paths), out, partition=partition).items():
+        note(f"{table}: {path}")
+
+
+@app.command()
+def fetch(
+    algorithm: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The algorithm, or its UUID.")],
+    out: Annotated[str, typer.Option("--out", help="Raw archive: a folder, or s3://bucket/folder.")],
+    route: Annotated[str, Route] = "builds",
+    since: Annotated[
+        str | None, typer.Option(help="Only builds that started then or later, 2026-01-31 or 2026-01-31T12:00.")
+    ] = None,
+    status: Annotated[Status | None, typer.Option(help="Only builds that ended so.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="The most logs to fetch, newest first.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at once.")] = 16,
+    address: Annotated[
+        str | None, typer.Option(help="The cluster [ALGORITHMIA_API, or the profile's].", show_default=False)
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Profile of ~/.algorithmia/config.", show_default=False)
+    ] = None,
+    form: Form = Format.TABLE,
+) -> None:
+    """Fetch the logs that a raw archive lacks. The key comes from ALGORITHMIA_API_KEY or the profile."""
+    if route not in {"builds", "versions", "both"}:
+        raise UsageError(f"{route!r} is no route; give builds, versions or both.")
+    with Client(address, profile=profile, max_connections=workers) as client:
+        report = fetch_logs(
+            client,
+            algorithm,
+            Archive(out),
+            route=route,  # type: ignore[arg-type]  # checked above
+            since=_time(since),
+            status=status,
+            limit=limit,
+            workers=workers,
+            progress=rich_progress(f"Fetching {algorithm}"),
+        )
+    show_fetch(report, out, form)
+    report.raise_failures()
+
+
+@app.command()
+def serve(
+    cluster: Annotated[Path, typer.Argument(metavar="CLUSTER", help="Folder of a recorded cluster.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    token: Annotated[str, typer.Option(help="The API key that may read.")] = LOCAL_TOKEN,
+) -> None:
+    """Serve a recorded cluster over HTTP on 127.0.0.1, by both routes of the API, until Ctrl-C."""
+    from logparse.cli.extras import server  # noqa: PLC0415  what it needs is an extra
+
+    server().serve(
+        cluster, token=token, port=port, on_listen=lambda address: console.print(address, soft_wrap=True)
+    )
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = Path("logparse-report"),
+) -> None:
+    """Do the main job on recorded builds: serve, fetch by both routes, diagnose, time, report."""
+    from logparse.cli.demo import run_demo  # noqa: PLC0415  what it needs is an extra
+
+    run_demo(out)
+
+
+def _builds(paths: list[str]) -> Iterator[Build]:
+    """Read builds, telling on standard error what is passed over."""
+    skipped: list[Skip] = []
+    yield from read_builds(*paths, on_skip=skipped.append)
+    for skip in skipped[:5]:
+        note(f"Passed over {skip.path}: {skip.reason.rstrip('.')}.")
+    if len(skipped) > 5:  # noqa: PLR2004
+        note(f"Passed over {len(skipped) - 5} more files.")
+
+
+def _time(text: str | None) -> datetime | None:
+    """Read a date or a time; without a zone it is UTC."""
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no time; give one like 2026-01-31 or 2026-01-31T12:00.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

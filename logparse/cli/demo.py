@@ -1,0 +1,114 @@
+"""The main job from one end to the other, on builds that real engines recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from rich.table import Table
+
+from logparse.analytics import Tables, failure_causes, tables, to_pandas
+from logparse.builds import read_builds
+from logparse.cli.console import Format, console, safe
+from logparse.cli.extras import server
+from logparse.cli.screens import plain_table, show_diagnoses, show_fetch
+from logparse.diagnosis import diagnose
+from logparse.errors import SourceError
+from logparse.fetch import Archive, Client, RecordedCluster, fetch, rich_progress
+from logparse.model import Outcome
+from logparse.report import export
+
+__all__ = ["recorded_cluster", "run_demo"]
+
+TOKEN = "simDemoKeyOfTheLocalCluster0"  # noqa: S105  it opens recorded builds on this machine only
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def recorded_cluster() -> Path:
+    """Where the recorded cluster is: inside an installed package, or in the repository's ``fixtures/``.
+
+    Raises
+    ------
+    SourceError
+        It is in neither place.
+    """
+    for path in (_PACKAGE / "_cluster", _PACKAGE.parent / "fixtures" / "cluster"):
+        if path.is_dir():
+            return path
+    raise SourceError("The recorded cluster is not part of this installation; install logparse anew.")
+
+
+def run_demo(out: Path) -> None:
+    """Serve the recorded cluster, fetch by both routes, diagnose, time, and write the report.
+
+    Parameters
+    ----------
+    out
+        Folder of the five Parquet tables; the raw archive is in ``archive/`` below it.
+    """
+    cluster = RecordedCluster(recorded_cluster())
+    archive = Archive(str(out / "archive"))
+    with server().LocalCluster(cluster, token=TOKEN) as local:
+        console.print(f"Serving recorded builds of {len(cluster)} algorithms on {local.address}\n")
+        with Client(local.address, TOKEN) as client:
+            for algorithm in cluster:
+                name = f"{algorithm.owner}/{algorithm.name}"
+                report = fetch(
+                    client, name, archive, route="both", progress=rich_progress(f"Fetching {name}")
+                )
+                show_fetch(report, archive.path, Format.TABLE)
+                report.raise_failures()
+
+    builds = list(read_builds(archive.path))
+    console.print("\nWhat failed, and why", style="bold")
+    show_diagnoses((diagnose(build) for build in builds), full=False)
+    made = tables(builds)
+    console.print("\nClasses of failure", style="bold")
+    console.print(_causes_table(made))
+    console.print("\nWhere the time went", style="bold")
+    console.print(_timings_table(made))
+    console.print(
+        "The API tells a build's seconds. The classic builder prints no clock, so its steps have none.",
+        style="dim",
+    )
+    paths = export(made, out)
+    console.print(f"\nThe report is in {out}:", style="bold", soft_wrap=True)
+    for name, path in paths.items():
+        rows = getattr(made, name).num_rows
+        console.print(safe(f"  {path}  {rows} rows"), soft_wrap=True)
+    first = next((build for build in builds if build.outcome is Outcome.FAILED), None)
+    if first is not None:
+        console.print(safe(f"Next: logparse diagnose --full {archive.path}"), style="dim", soft_wrap=True)
+
+
+def _causes_table(made: Tables) -> Table:
+    table = plain_table("Cause", "Side", "Retry", "Failures", "Algorithms", right={"Failures", "Algorithms"})
+    for row in failure_causes(made).itertuples():
+        table.add_row(
+            safe(row.cause), safe(row.role_owner), safe(row.retry), str(row.failures), str(row.algorithms)
+        )
+    return table
+
+
+def _timings_table(made: Tables) -> Table:
+    """A row an algorithm: how long its builds took, and how much the cache spared them."""
+    columns = ("Algorithm", "Builds", "Failed", "Median s", "Slowest s", "Steps cached")
+    table = plain_table(*columns, right=set(columns[1:]))
+    builds = to_pandas(made.builds)
+    builds["algorithm"] = builds["owner"].astype(str).str.cat(builds["name"].astype(str), sep="/")
+    for algorithm, group in builds.groupby("algorithm"):
+        cached = group["cached_steps"].sum() / max(int(group["steps"].sum()), 1)
+        table.add_row(
+            safe(str(algorithm)),
+            str(len(group)),
+            str(int((group["outcome"] == Outcome.FAILED.value).sum())),
+            _seconds(group["seconds"].median()),
+            _seconds(group["seconds"].max()),
+            f"{cached:.0%}",
+        )
+    return table
+
+
+def _seconds(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.1f}"

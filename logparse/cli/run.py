@@ -1,0 +1,74 @@
+"""Running the command line so that no traceback reaches its user."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from logparse.cli.app import app
+from logparse.cli.console import errors
+from logparse.errors import LogparseError
+from logparse.secrets import mask
+from logparse.text import plain
+
+__all__ = ["run"]
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        The words behind ``logparse``; those of the process unless given.
+
+    Returns
+    -------
+    int
+        0: all is well. 1: a diagnosed build failed. 2: the request makes no sense. 3: no log or no build
+        could be read. 4: the cluster could not be asked or answered with an error. 5: it does not accept
+        the credential. 6: something could not be written. 130: Ctrl-C. 141: nobody reads the output.
+    """
+    try:
+        result = app(args=arguments, prog_name="logparse", standalone_mode=False)
+    except LogparseError as error:
+        _say(str(error))
+        return error.exit_code
+    except typer.Exit as error:
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _say(
+            "Interrupted; what was written before is whole, and the same command goes on from there."
+        )
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain once more when it flushes standard output at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except MemoryError:
+        _say("There is not enough memory for this log; give a smaller one.")
+        return 3
+    except Exception as error:
+        usage = _usage(error)
+        if usage is None:
+            raise
+        _say(usage)
+        return 2
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: Exception) -> str | None:
+    """The sentence of an error in the command's own words and options, ``None`` for any other."""
+    format_message = getattr(error, "format_message", None)
+    if format_message is None:
+        return None
+    return f"{format_message().rstrip('.')}; see logparse --help."
+
+
+def _say(sentence: str) -> None:
+    errors.print(f"logparse: {mask(plain(sentence.encode()))}", markup=False, highlight=False, soft_wrap=True)

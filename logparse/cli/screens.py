@@ -1,0 +1,238 @@
+"""What people see: calm tables and screens of 80 columns that read the same in a pipe."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from logparse.analytics.tables import stage_label
+from logparse.cli.console import Format, console, note, safe, write_json
+from logparse.fetch import FetchReport
+from logparse.model import Build, Diagnosis, Outcome, Step
+from logparse.secrets import mask
+from logparse.text import lines_around
+
+__all__ = ["plain_table", "show_diagnoses", "show_fetch", "show_steps", "steps_table"]
+
+_COLOURS = {
+    Outcome.SUCCEEDED: "green",
+    Outcome.FAILED: "red",
+    Outcome.CANCELED: "yellow",
+    Outcome.INCOMPLETE: "yellow",
+    Outcome.UNKNOWN: "yellow",
+}
+_RETRY = {
+    "yes": "building again may help",
+    "no": "building again does not help",
+    "maybe": "building again helps sometimes",
+}
+_SURE = 0.8
+_TEXT_SHOWN = 300
+_ID_SHOWN = 8
+
+
+def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool) -> bool:
+    """Print what failed and why; returns whether anything did.
+
+    One failure, or each with `full`, has a screen of its own; several share a table of a line each.
+    """
+    outcomes: Counter[Outcome] = Counter()
+    failed: list[Diagnosis] = []
+    last: Diagnosis | None = None
+    for diagnosis in diagnoses:
+        last = diagnosis
+        outcomes[diagnosis.outcome] += 1
+        if diagnosis.outcome is Outcome.FAILED:
+            if full:
+                _show_diagnosis(diagnosis)
+            else:
+                failed.append(diagnosis)
+    if len(failed) == 1:
+        _show_diagnosis(failed[0])
+    elif failed:
+        console.print(_diagnoses_table(failed))
+    total = outcomes.total()
+    if total == 1 and last is not None and last.outcome is not Outcome.FAILED:
+        console.print(_headline(last.build))
+    elif total > 1:
+        words = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.most_common())
+        console.print(f"{total} builds: {words}")
+    return outcomes[Outcome.FAILED] > 0
+
+
+def _name(build: Build) -> str:
+    log = build.log
+    if log.owner and log.name:
+        return f"{log.owner}/{log.name}"
+    return log.path or "log"
+
+
+def _headline(build: Build) -> Text:
+    line = Text(build.outcome.value.upper(), style=f"bold {_COLOURS[build.outcome]}")
+    line.append_text(safe(f"  {_name(build)}", "bold"))
+    if build.log.build_id:
+        line.append_text(safe(f"  build {build.log.build_id}"))
+    if build.log.commit:
+        line.append_text(safe(f"  commit {build.log.commit[:_ID_SHOWN]}"))
+    if build.index:
+        line.append(f"  (build {build.index + 1} of its log)")
+    return line
+
+
+def _step_name(step: Step) -> str:
+    total = "" if step.total is None else f"/{step.total}"
+    return f"{step.number}{total}"
+
+
+def _shown(text: str) -> str:
+    text = mask(text)
+    return text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"
+
+
+def _show_diagnosis(diagnosis: Diagnosis) -> None:
+    console.print(_headline(diagnosis.build))
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    step = diagnosis.step
+    if step is not None:
+        stage = f" of stage {stage_label(step)}" if step.stage >= 0 else ""
+        facts.add_row("Step", safe(f"{_step_name(step)}{stage}: {_shown(step.text)}"))
+    if diagnosis.exit_code is not None:
+        facts.add_row("Exit code", str(diagnosis.exit_code))
+    if diagnosis.root_line is not None:
+        facts.add_row("Line", _root_line(diagnosis))
+    if diagnosis.cause is not None:
+        words = f"{diagnosis.cause}" + (f": {diagnosis.title}" if diagnosis.title else "")
+        facts.add_row("Cause", safe(words, "bold"))
+        if diagnosis.owner is not None:
+            side = f"{diagnosis.owner}; {_RETRY[diagnosis.retry]}" if diagnosis.retry else diagnosis.owner
+            facts.add_row("Side", side)
+        if diagnosis.remedy:
+            facts.add_row("Do", safe(mask(diagnosis.remedy)))
+        facts.add_row("Confidence", f"{diagnosis.confidence:.2f}")
+    if diagnosis.confidence < _SURE:
+        for other in diagnosis.candidates[1:3]:
+            facts.add_row(
+                "Or", safe(f"{other.line.number}: {_shown(other.line.text)} ({other.cause or 'unknown'})")
+            )
+    console.print(facts)
+    console.print()
+
+
+def _root_line(diagnosis: Diagnosis) -> Text:
+    """The root line between its neighbours."""
+    assert diagnosis.root_line is not None  # noqa: S101  the caller has looked
+    number = diagnosis.root_line.number
+    shown = Text()
+    for current, text in lines_around(diagnosis.build.log.data, number, 2, 2):
+        if current == number:
+            shown.append_text(safe(f"{current} > {_shown(diagnosis.root_line.text)}\n", "bold"))
+        else:
+            shown.append_text(safe(f"{current}   {_shown(text)}\n", "dim"))
+    shown.rstrip()
+    return shown
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+
+
+def plain_table(*columns: str, right: AbstractSet[str] = frozenset()) -> Table:
+    """Make an empty table; the columns in `right` are aligned to the right, as numbers are."""
+    table = _table()
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left")
+    return table
+
+
+def _diagnoses_table(failed: list[Diagnosis]) -> Table:
+    table = _table()
+    table.add_column("Build", overflow="fold", max_width=24)
+    table.add_column("Step", justify="right")
+    table.add_column("Exit", justify="right")
+    table.add_column("Cause", overflow="fold")
+    table.add_column("Line", overflow="fold", ratio=1)
+    for one in failed:
+        build, line = one.build, one.root_line
+        build_id = f" {build.log.build_id[:_ID_SHOWN]}" if build.log.build_id else ""
+        table.add_row(
+            safe(f"{_name(build)}{build_id}"),
+            _step_name(one.step) if one.step else "",
+            "" if one.exit_code is None else str(one.exit_code),
+            safe(one.cause),
+            safe("" if line is None else f"{line.number}: {_shown(line.text)}"),
+        )
+    return table
+
+
+def show_steps(builds: Iterable[Build]) -> None:
+    """Print each build's steps."""
+    for build in builds:
+        console.print(_headline(build))
+        if build.steps:
+            console.print(steps_table(build.steps))
+        else:
+            console.print("  no steps", style="dim")
+        console.print()
+
+
+def steps_table(steps: Iterable[Step]) -> Table:
+    """Steps as a table; the column of seconds is there only if any are known."""
+    steps = list(steps)
+    timed = any(step.timing.seconds is not None for step in steps)
+    table = _table()
+    table.add_column("Step", justify="right")
+    table.add_column("Stage")
+    table.add_column("")
+    if timed:
+        table.add_column("Seconds", justify="right")
+    table.add_column("Instruction", overflow="ellipsis", no_wrap=True, ratio=1)
+    for step in steps:
+        mark = Text("cached", "cyan") if step.cached else Text("")
+        if step.failed:
+            mark = Text("failed" if step.exit_code is None else f"exit {step.exit_code}", "red")
+        seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f}"
+        table.add_row(
+            _step_name(step),
+            safe(stage_label(step)),
+            mark,
+            *([seconds] if timed else []),
+            safe(_shown(step.text)),
+        )
+    return table
+
+
+def show_fetch(report: FetchReport, out: str, form: Format) -> None:
+    """Print what a fetch did."""
+    if form is not Format.TABLE:
+        row = {
+            "algorithm": report.algorithm,
+            "route": report.route,
+            "listed": report.listed,
+            "new": report.new,
+            "known": report.known,
+            "in_progress": report.in_progress,
+            "missing": report.missing,
+            "bytes": report.size,
+            "seconds": round(report.seconds, 3),
+            "failures": [{"id": one.id, "error": str(one.error)} for one in report.failures],
+            "archive": out,
+        }
+        write_json([row], form)
+        return
+    console.print(
+        safe(
+            f"{report.algorithm}: {report.new} new builds, {report.known} known before,"
+            f" {report.in_progress} in progress, {report.missing} without a stored log;"
+            f" {report.size / 1e6:.1f} MB in {report.seconds:.1f} s -> {out}"
+        ),
+        soft_wrap=True,
+    )
+    if report.failures:
+        note(f"{len(report.failures)} logs could not be fetched.")

@@ -1,0 +1,453 @@
+"""The structural pass: a state machine that visits each marker once and skips over output.
+
+Inside a build, the machine stands at the beginning of a line that no program printed. Outside, everything
+up to the next context or first step is text. Searches for a container's end are remembered, so that no
+stretch of a log is searched twice however many steps there are, and the cost of a log grows with its size
+only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from array import array
+from bisect import bisect_left
+
+from logparse.model import Kind, Span, Tape
+from logparse.parser.classic.markers import (
+    AFTER_REMOVAL,
+    BEFORE_REMOVAL,
+    BOUNDARY,
+    CLOSING_CLIENT,
+    CLOSING_DAEMON,
+    COMMANDS,
+    CONTEXT,
+    FIRST_STEP,
+    GLUED_CLOSING,
+    KIND_OF,
+    LATE_REMOVAL,
+    LINE,
+    LINE_START,
+    NON_ZERO,
+    REMOVAL,
+    REMOVERS,
+    RUN_FLAGS,
+    STEP,
+    StepGroup,
+)
+from logparse.parser.classic.regular import find_regular_steps
+
+__all__ = ["Cutter"]
+
+# Below this size, finding regular steps costs more than it spares.
+_LARGE = 1 << 18
+
+# How many look-alikes of a container's end are examined. More than a few exist only where a program
+# imitates them, and a bound keeps the cost linear.
+_COMPARED = 64
+
+# Bytes at the end of an output in which its last line is looked for.
+_LAST_LINE = 1 << 16
+
+_ID_LENGTH = 12
+_NO_RESULT = frozenset({Kind.UNKNOWN, Kind.BLANK, Kind.PULL})
+_MERGED = frozenset({Kind.UNKNOWN, Kind.BLANK, Kind.CONTEXT, Kind.PUSH, Kind.CLEANUP})
+
+
+class Landmarks:
+    """The places of one substring in a log, found from left to right and at most once each.
+
+    A parser that looked for the next marker anew at every step would read a log of n steps n times when
+    the marker is missing. Here the next place is remembered until it is passed, so all calls together
+    read the log once; :meth:`all` reads it once more for the rare questions that cannot be answered so.
+    """
+
+    __slots__ = ("_all", "_data", "_literal", "_next")
+
+    def __init__(self, data: bytes, literal: bytes) -> None:
+        self._data = data
+        self._literal = literal
+        self._next = -1
+        self._all: array[int] | None = None
+
+    def after(self, offset: int) -> int:
+        """The first place at or behind `offset`, or the log's size; `offset` must not fall between calls."""
+        if self._next < offset:
+            found = self._data.find(self._literal, offset)
+            self._next = found if found >= 0 else len(self._data)
+        return self._next
+
+    def all(self) -> array[int]:
+        """All places."""
+        if self._all is None:
+            self._all = array("q")
+            found = self._data.find(self._literal)
+            while found >= 0:
+                self._all.append(found)
+                found = self._data.find(self._literal, found + len(self._literal))
+        return self._all
+
+
+class Cutter:
+    """Cuts a log into elements and builds.
+
+    Parameters
+    ----------
+    data
+        Any bytes.
+    regular
+        Whether to find regular steps all at once; by default in large logs only. The result is the same.
+
+    Attributes
+    ----------
+    tape : Tape
+        All elements, once :meth:`cut` is done.
+    builds : list of int
+        The index of each build's first element; the first build's is 0.
+    """
+
+    def __init__(self, data: bytes, *, regular: bool | None = None) -> None:
+        self.data = data
+        self.size = len(data)
+        self.tape = Tape()
+        self.builds = [0]
+        large = self.size >= _LARGE if regular is None else regular
+        self._regular = find_regular_steps(data) if large else iter(())
+        self._run_ahead = next(self._regular, None)
+        self._contexts = Landmarks(data, CONTEXT)
+        self._removals = Landmarks(data, REMOVAL)
+        self._failures = Landmarks(data, NON_ZERO)
+        self._next_steps = (Landmarks(data, b"\nStep "), Landmarks(data, b"\nSuccessfully built "))
+        self._removals_of: dict[bytes, list[int]] | None = None
+        self._first_step = -1
+        self._any_step = False
+        # Of the build at hand: whether it has begun and not ended, the last step's count, where that step's
+        # instruction is, whether triggers were announced, whether it has steps, whether its end was told.
+        self._open = False
+        self._number = -1
+        self._total = -1
+        self._instruction = Span(0, 0)
+        self._triggers = False
+        self._has_steps = False
+        self._ended = False
+
+    def cut(self) -> None:
+        """Cut the whole log."""
+        position = 0
+        while position < self.size:
+            if self._open:
+                position = self._inside(position)
+                continue
+            start = self._next_build(position)
+            while position < start:
+                position = self._line(position, start)
+            if start < self.size:
+                self._begin()
+        if self._open:
+            self._close()
+
+    # -- builds ---------------------------------------------------------------------------------------
+
+    def _next_build(self, position: int) -> int:
+        """Where the next build begins: at its context, or at its first step if it has none."""
+        if self._first_step < position:
+            self._first_step = self.size
+            for match in FIRST_STEP.finditer(self.data, position):
+                # A log may have lost its head; but once a step was seen, only a first one begins a build.
+                start = match.start()
+                if (not self._any_step or match[1] in {b"0", b"1"}) and (
+                    LINE_START.search(self.data, max(0, start - 64), start) is not None
+                ):
+                    self._first_step = start
+                    break
+        return min(self._first_step, self._contexts.after(position))
+
+    def _begin(self) -> None:
+        """Open a build at the tape's end; what came before the first one in the log belongs to that."""
+        if self._has_steps or self._ended:
+            self.builds.append(len(self.tape))
+        self._open = True
+        self._ended = False
+        self._number = -1
+        self._total = -1
+        self._triggers = False
+        self._has_steps = False
+
+    def _end(self) -> None:
+        """Close the build at hand: its builder has said how it ended."""
+        self._open = False
+        self._ended = True
+
+    def _inside(self, position: int) -> int:
+        """Cut what stands at `position` inside a build; returns where the next line begins."""
+        run = self._run_ahead
+        while run is not None and run.start < position:
+            run = self._run_ahead = next(self._regular, None)
+        if run is not None and run.start == position and self._continues(run.number, run.total):
+            self.tape.kinds += run.kinds
+            self.tape.ends.frombytes(run.ends)
+            self._number = run.last_number
+            return run.end
+        match = STEP.match(self.data, position)
+        if match is not None:
+            total = match[StepGroup.TOTAL]
+            if self._continues(int(match[StepGroup.NUMBER]), -1 if total is None else int(total)):
+                return self._step(match)
+        return self._line(position, self.size)
+
+    def _continues(self, number: int, total: int) -> bool:
+        """Whether a step's count belongs to the build at hand, or begins the next one."""
+        # A greater number than the next one is accepted, since lines may be missing here; a smaller one
+        # or another total is not this build's.
+        if self._number >= 0 and (number <= self._number or total != self._total):
+            if self._triggers or number > 1:
+                return False
+            self._begin()
+        self._number = number
+        self._total = total
+        self._has_steps = self._any_step = True
+        return True
+
+    def _close(self) -> None:
+        """At the log's end, find last words that stand where only last words can, whatever they say."""
+        if not self._has_steps:
+            return
+        kinds = self.tape.kinds
+        header = kinds.rfind(Kind.HEADER)
+        after = kinds[header + 1 :].rstrip(bytes([Kind.BLANK]))
+        if any(kind not in _NO_RESULT for kind in after):
+            return
+        last = header + len(after)
+        element = self.tape.element(last)
+        # Some captures join two streams, so the first of several lines may hang on the header.
+        hangs_on = header if element.kind is Kind.UNKNOWN else last
+        glued = GLUED_CLOSING.search(self.data, *self.tape.element(hangs_on)[1:])
+        if glued is not None:
+            self.tape.split(hangs_on, glued.start(), Kind.FAILURE)
+        elif element.kind is Kind.UNKNOWN and self.data.endswith(b"\n", element.start, element.end):
+            start = self.data.rfind(b"\n", element.start, element.end - 1) + 1
+            self.tape.split(last, max(start, element.start), Kind.FAILURE)
+
+    # -- between steps --------------------------------------------------------------------------------
+
+    def _line(self, position: int, limit: int) -> int:
+        """Cut one line, or one block of lines that belong together; returns where the next begins."""
+        match = LINE.match(self.data, position, limit)
+        if match is None:  # its last alternative matches any line
+            raise AssertionError(position)
+        end = match.end()
+        kind = KIND_OF[match.lastindex]
+        if kind in _SPECIAL:
+            kind = self._special(kind, position, limit)
+        kinds = self.tape.kinds
+        if kind in _MERGED and len(kinds) > self.builds[-1] and kinds[-1] == kind:
+            self.tape.ends[-1] = end
+        else:
+            kinds.append(kind)
+            self.tape.ends.append(end)
+        if kind is Kind.RUNNING and self._open:
+            return self._run(end, match["container"])
+        if kind is Kind.RESULT or kind is Kind.FAILURE:
+            self._end()
+        return end
+
+    def _special(self, kind: Kind, position: int, limit: int) -> Kind:
+        """What a line is whose kind depends on where it stands; some of them change the state."""
+        match kind:
+            case Kind.FAILURE if not self._open:
+                # Only where no build is at all can the client's words be about one.
+                alone = limit == self.size and not self._any_step
+                if not alone or CLOSING_CLIENT.match(self.data, position) is None:
+                    return Kind.UNKNOWN
+            case Kind.RESULT if not self._open:
+                return Kind.UNKNOWN
+            case Kind.CONTEXT if self._open and self._has_steps:
+                self._begin()
+            case Kind.TRIGGERS:
+                self._triggers = True
+            case Kind.UNKNOWN if self._triggers and FIRST_STEP.match(self.data, position):
+                # Until Docker 17.x each trigger had a header of its own, counted from 1 again.
+                return Kind.TRIGGERS
+        return kind
+
+    # -- steps ----------------------------------------------------------------------------------------
+
+    def _step(self, match: re.Match[bytes]) -> int:
+        """Cut a step's header and what stands right behind it; returns where the next line begins."""
+        kinds, ends = self.tape.kinds, self.tape.ends
+        spans = match.regs
+        header = spans[StepGroup.HEADER]
+        self._instruction = Span(*header)
+        kinds.append(Kind.HEADER)
+        ends.append(header[1])
+        running = spans[StepGroup.RUNNING][1]
+        if running >= 0:
+            kinds.append(Kind.RUNNING)
+            ends.append(running)
+            return self._run(running, match[StepGroup.CONTAINER])
+        if spans[StepGroup.CACHED][1] >= 0:
+            kinds.append(Kind.CACHED)
+            ends.append(spans[StepGroup.CACHED][1])
+        if spans[StepGroup.IMAGE][1] >= 0:
+            kinds.append(Kind.IMAGE)
+            ends.append(spans[StepGroup.IMAGE][1])
+        return spans[0][1]
+
+    def _run(self, position: int, container: bytes) -> int:
+        """Cut a container's output and what the builder says behind it."""
+        removal = self._removals.after(position)
+        if self._removes(removal, position, container):
+            if not self._goes_on(removal):
+                removal = self._last_removal(removal, container)
+        else:
+            late = self._late_removal(removal, position)
+            if late >= 0:
+                self.tape.add(Kind.OUTPUT, late)
+                return late
+            removal = self._far_removal(position, container)
+            if removal < 0:
+                return self._run_unremoved(position)
+        after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + _ID_LENGTH)
+        if after is None:  # _removes has seen it
+            raise AssertionError(removal)
+        start = removal - len(REMOVERS[0] if self.data.startswith(REMOVERS[0], removal - 9) else REMOVERS[1])
+        image = None
+        if after[1] is None:
+            image = BEFORE_REMOVAL.search(self.data, max(position - 1, start - 32), start)
+        if image is not None:
+            self.tape.add(Kind.OUTPUT, image.start())
+            self.tape.add(Kind.IMAGE, start)
+        else:
+            self.tape.add(Kind.OUTPUT, start)
+        if after[1] is not None:
+            self.tape.add(Kind.REMOVED, after.start(1))
+            self.tape.add(Kind.IMAGE, after.end())
+        else:
+            self.tape.add(Kind.REMOVED, after.end())
+        return after.end()
+
+    def _removes(self, offset: int, position: int, container: bytes) -> bool:
+        """Whether the ``intermediate container `` at `offset` is the builder's, about `container`."""
+        name = offset + len(REMOVAL)
+        return (
+            self.data.startswith(container, name)
+            and self.data.endswith(REMOVERS, position, offset)
+            and AFTER_REMOVAL.match(self.data, name + _ID_LENGTH) is not None
+        )
+
+    def _goes_on(self, removal: int) -> bool:
+        """Whether the builder goes on behind a removal; else a program may have printed it."""
+        after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + _ID_LENGTH)
+        end = removal if after is None else after.end()
+        return end == self.size or self.data.startswith((b"Step ", b"Successfully built "), end)
+
+    def _late_removal(self, offset: int, position: int) -> int:
+        """Where the lines of a late removal begin, if `offset` is in the first of them; else -1."""
+        for words in (b"Removing ", b"Error removing "):
+            start = offset - len(words)
+            if start < position or not self.data.startswith(words, start):
+                continue
+            match = LATE_REMOVAL.match(self.data, start)
+            if match is not None and b"Error removing " in match["lines"]:
+                number = match["next"]
+                return start if number is None or int(number) == self._number + 1 else -1
+        return -1
+
+    def _last_removal(self, removal: int, container: bytes) -> int:
+        """The one of several lines that remove `container` behind which the builder goes on.
+
+        The first is at `removal`, and no program knows when the builder's own will come, so those after it
+        count up to where the next step begins.
+        """
+        limit = min(landmarks.after(removal) for landmarks in self._next_steps)
+        for place in self._places_of(container, removal + 1):
+            if place > limit:
+                break
+            if self._removes(place, removal, container) and self._goes_on(place):
+                return place
+        return removal
+
+    def _far_removal(self, position: int, container: bytes) -> int:
+        """Where `container` is removed, when that is not the first place that looks so; -1 if nowhere."""
+        for place in self._places_of(container, position):
+            if self._removes(place, position, container):
+                # A log may hold another one in which the same container was started and did come to its end.
+                again = self.data.find(b" ---> Running in " + container, position, place)
+                return place if again < 0 else -1
+        return -1
+
+    def _places_of(self, container: bytes, position: int) -> list[int]:
+        """The next places at or behind `position` that speak of `container` as intermediate."""
+        if self._removals_of is None:
+            self._removals_of = {}
+            for offset in self._removals.all():
+                name = offset + len(REMOVAL)
+                self._removals_of.setdefault(self.data[name : name + _ID_LENGTH], []).append(offset)
+        places = self._removals_of.get(container, [])
+        first = bisect_left(places, position)
+        return places[first : first + _COMPARED]
+
+    # -- containers that no line removes --------------------------------------------------------------
+
+    def _run_unremoved(self, position: int) -> int:
+        """Cut the output of a container that no line removes: it failed, was kept, or the log is cut."""
+        places = self._failures.all()
+        first = bisect_left(places, position)
+        command = self._command()
+        # The builder repeats the instruction when its command fails. That is the surest end there is.
+        for place in places[first : first + _COMPARED]:
+            if command and self.data.endswith(command, position, place - 1):
+                return self._fail(position, place, place - 1 - len(command))
+        end = self.size
+        for match in BOUNDARY.finditer(self.data, max(position - 1, 0)):
+            if match["build"] is not None:
+                end = match.start("build")
+                break
+            if match["result"] is not None or int(match["next"]) == self._number + 1:
+                end = match.start("image")
+                break
+        beyond = bisect_left(places, end)
+        if beyond > first:
+            return self._fail(position, places[beyond - 1], places[beyond - 1])
+        words = self._last_words(position, end)
+        self.tape.add(Kind.OUTPUT, words)
+        if words < end:
+            self.tape.add(Kind.FAILURE, end)
+            self._end()
+        return end
+
+    def _command(self) -> bytes:
+        """The command of the step at hand as the builder repeats it when it fails."""
+        instruction, _, arguments = self.data[slice(*self._instruction)].strip().partition(b" ")
+        if instruction.upper() != b"RUN":
+            return b""
+        flags = RUN_FLAGS.match(arguments)
+        arguments = arguments[flags.end() if flags else 0 :].strip()
+        if arguments.startswith(b"["):
+            try:
+                return " ".join(json.loads(arguments)).encode()
+            except (ValueError, TypeError, RecursionError):
+                return arguments
+        return arguments
+
+    def _fail(self, position: int, place: int, limit: int) -> int:
+        """Cut output and failure, whose `` returned a non-zero code: `` is at `place`."""
+        start = max(self.data.rfind(words, position, max(limit, position)) for words in COMMANDS)
+        if start < 0:
+            start = max(self.data.rfind(b"\n", position, place) + 1, position)
+        self.tape.add(Kind.OUTPUT, start)
+        newline = self.data.find(b"\n", place)
+        end = self.size if newline < 0 else newline + 1
+        self.tape.add(Kind.FAILURE, end)
+        self._end()
+        return end
+
+    def _last_words(self, start: int, end: int) -> int:
+        """Where the daemon's last words begin in the last line of a container's output, else `end`."""
+        tail = max(start, end - _LAST_LINE)
+        last = tail + len(self.data[tail:end].rstrip())
+        line = max(self.data.rfind(b"\n", tail, last) + 1, tail)
+        return line if CLOSING_DAEMON.match(self.data, line, last) is not None else end
+
+
+_SPECIAL = frozenset({Kind.FAILURE, Kind.RESULT, Kind.CONTEXT, Kind.TRIGGERS, Kind.UNKNOWN})

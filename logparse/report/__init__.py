@@ -1,0 +1,6 @@
+"""Reports made of tables. Each way to write them is one module here."""
+
+from logparse.report.parquet import export
+from logparse.report.rows import diagnosis_row, step_rows
+
+__all__ = ["diagnosis_row", "export", "step_rows"]

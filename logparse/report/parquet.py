@@ -1,0 +1,165 @@
+"""The five tables as Parquet: one file a table, or folders by owner, name and month."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from logparse.analytics import SCHEMAS, Tables, batches
+from logparse.errors import ExportError
+from logparse.model import Build
+
+__all__ = ["export"]
+
+_COMPRESSION = "zstd"
+_PARTITIONS = ("owner", "name", "month")
+
+
+def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool = False) -> dict[str, Path]:
+    """Write the five tables of `builds` as Parquet below the folder `out`.
+
+    A table appears whole or not at all: everything is written under temporary names first, and a report
+    that was there before stays as it is until the new one is complete.
+
+    Parameters
+    ----------
+    builds
+        Builds, read in batches so that memory does not grow with their number; or tables made of them.
+    out
+        A folder; it is made if need be.
+    partition
+        Write ``<table>/owner=.../name=.../month=YYYY-MM/*.parquet`` (Hive's layout, which pandas, DuckDB
+        and Polars read as columns) in place of ``<table>.parquet``. The month is that of the build's start.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        Each table's file, or folder if partitioned.
+
+    Raises
+    ------
+    ExportError
+        The folder cannot be written: no space left, no permission, a file in its place.
+    """
+    out = Path(out)
+    parts = iter([builds]) if isinstance(builds, Tables) else batches(builds)
+    with _sentences(out):
+        out.mkdir(parents=True, exist_ok=True)
+        scratch = out / f".logparse-{uuid.uuid4().hex}"
+        scratch.mkdir()
+        try:
+            if partition:
+                _write_folders(parts, scratch)
+            else:
+                _write_files(parts, scratch)
+            return _publish(scratch, out)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_files(parts: Iterator[Tables], folder: Path) -> None:
+    writers = {
+        name: pq.ParquetWriter(folder / f"{name}.parquet", schema, compression=_COMPRESSION)
+        for name, schema in SCHEMAS.items()
+    }
+    try:
+        for part in parts:
+            for name, table in part.items():
+                writers[name].write_table(table)
+    finally:
+        _close(writers.values())
+
+
+def _close(writers: Iterable[pq.ParquetWriter]) -> None:
+    """Close all writers even if one cannot: the first one's error is the one to tell."""
+    first: Exception | None = None
+    for writer in writers:
+        try:
+            writer.close()
+        except OSError as error:
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def _write_folders(parts: Iterator[Tables], folder: Path) -> None:
+    for number, part in enumerate(parts):
+        keys = pa.table(
+            {
+                "build_key": part.builds["build_key"].cast(pa.string()),
+                "owner": part.builds["owner"].cast(pa.string()),
+                "name": part.builds["name"].cast(pa.string()),
+                "month": pc.strftime(part.builds["started_at"], format="%Y-%m"),
+            }
+        )
+        for name, table in part.items():
+            ds.write_dataset(
+                _with_partitions(table, keys),
+                folder / name,
+                format="parquet",
+                partitioning=ds.partitioning(
+                    pa.schema([(column, pa.string()) for column in _PARTITIONS]), flavor="hive"
+                ),
+                basename_template=f"part-{number:06}-{{i}}.parquet",
+                file_options=ds.ParquetFileFormat().make_write_options(compression=_COMPRESSION),
+                existing_data_behavior="overwrite_or_ignore",
+                max_partitions=1 << 20,
+                max_open_files=256,
+            )
+        for name in SCHEMAS:
+            (folder / name).mkdir(exist_ok=True)
+
+
+def _with_partitions(table: pa.Table, keys: pa.Table) -> pa.Table:
+    """Put the columns of `keys` that a table is split by behind its own."""
+    rows = pc.index_in(table["build_key"].cast(pa.string()), value_set=keys["build_key"])
+    table = table.drop_columns([column for column in _PARTITIONS if column in table.column_names])
+    for column in _PARTITIONS:
+        table = table.append_column(column, keys[column].take(rows))
+    return table
+
+
+def _publish(scratch: Path, out: Path) -> dict[str, Path]:
+    """Move complete tables into place; an old one gives way only to its successor."""
+    published = {}
+    for made in sorted(scratch.iterdir()):
+        target = out / made.name
+        other = out / (made.stem if made.suffix else f"{made.name}.parquet")
+        if target.is_dir():
+            shutil.move(target, scratch / f"old-{made.name}")
+        made.replace(target)
+        # The same table in the other layout would be a second, older truth.
+        if other.is_dir():
+            shutil.rmtree(other)
+        else:
+            other.unlink(missing_ok=True)
+        published[made.stem] = target
+    return published
+
+
+@contextmanager
+def _sentences(out: Path) -> Iterator[None]:
+    """Turn what the operating system says into one sentence with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC or "No space left" in str(error):
+            text = f"No space is left for the report in {out}; free some, or give another folder."
+        elif error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            text = f"The folder {out} is not writable; give another one."
+        elif error.errno in {errno.EEXIST, errno.ENOTDIR}:
+            text = f"{out} is a file; give a folder for the report."
+        else:
+            text = (
+                f"The report could not be written to {out}: {error.strerror or error}; give another folder."
+            )
+        raise ExportError(text) from error

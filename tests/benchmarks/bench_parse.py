@@ -1,0 +1,160 @@
+"""The structural parse of the classic builder's output, beside ``ripgrep -c`` of the same markers.
+
+The log is made of recorded ones: once as many builds one after another, as they are, and once as one huge
+build whose steps are numbered anew, since a marker that is looked for in vain must not cost more there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from logparse.model import Log, Outcome
+from logparse.parser.classic import parse_classic
+from tests.benchmarks.table import Row, best, show
+
+CLUSTER = Path(__file__).parents[2] / "fixtures" / "cluster"
+SIZE = 200_000_000
+
+# What ripgrep counts: a line for each thing that the parser tells apart.
+MARKERS = [
+    r"^Step [0-9]+(/[0-9]+)? : ",
+    r"^ ---> ",
+    r"(Removing|Removed) intermediate container ",
+    r"returned a non-zero code: ",
+    r"^Successfully (built|tagged) ",
+    r"^Sending build context to Docker daemon",
+    r": Pulling from ",
+    r"^(Untagged|Deleted): ",
+]
+
+
+def recorded() -> list[bytes]:
+    """Every recorded log that has steps."""
+    logs = [path.read_bytes() for path in sorted(CLUSTER.glob("*/*/logs/*.log"))]
+    return [log if log.endswith(b"\n") else log + b"\n" for log in logs if b"Step 1/" in log]
+
+
+def many_builds(size: int) -> bytes:
+    """Recorded logs one after another."""
+    logs = itertools.cycle(recorded())
+    made = bytearray()
+    while len(made) < size:
+        made += next(logs)
+    return bytes(made)
+
+
+def one_build(size: int) -> bytes:
+    """One build with the steps of all recorded ones that succeeded, numbered anew."""
+    steps = []
+    for data in recorded():
+        for build in parse_classic(Log(data=data)):
+            if build.outcome is Outcome.SUCCEEDED and len(build.steps) > 2:
+                steps += [data[step.span.start : step.span.end] for step in build.steps[:-1]]
+    steps = [step for step in steps if re.search(rb"\n ---> [0-9a-f]{12}\n\Z", step)]
+    chosen: list[bytes] = []
+    length = 0
+    for step in itertools.cycle(steps):
+        chosen.append(step)
+        length += len(step)
+        if length >= size:
+            break
+    made = bytearray(b"Sending build context to Docker daemon  2.048kB\n")
+    for number, step in enumerate(chosen, 1):
+        made += re.sub(rb"\AStep \d+/\d+ :", b"Step %d/%d :" % (number, len(chosen)), step, count=1)
+    return bytes(made)
+
+
+def ripgrep(path: Path) -> tuple[float, int]:
+    """Seconds that ripgrep takes, on one core, to count the lines with markers; and their number."""
+    command = ["rg", "--threads", "1", "--count", "--text"]
+    for marker in MARKERS:
+        command += ["--regexp", marker]
+    seconds, result = best(lambda: subprocess.run([*command, str(path)], capture_output=True, check=True))
+    return seconds, int(result.stdout)
+
+
+def peak_memory(path: Path) -> int:
+    """Bytes of resident memory that a process needs at most to read and parse a log, less what it began with."""
+    program = (
+        "import sys\n"
+        "from logparse.model import Log\n"
+        "from logparse.parser.classic import parse_classic\n"
+        "def peak():\n"
+        "    return next(int(line.split()[1]) for line in open('/proc/self/status') if 'VmHWM' in line)\n"
+        "before = peak()\n"
+        "builds = parse_classic(Log(data=open(sys.argv[1], 'rb').read()))\n"
+        "print(1024 * (peak() - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=True, text=True)
+    return int(done.stdout)
+
+
+def main() -> None:
+    """Print the tables."""
+    if shutil.which("rg") is None:
+        sys.exit("ripgrep is needed: apt-get install ripgrep")
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "classic.log"
+        for name, made in (("many builds", many_builds), ("one build", one_build)):
+            data = made(SIZE)
+            path.write_bytes(data)
+            log = Log(data=data)
+            seconds, builds = best(lambda log=log: parse_classic(log))
+            theirs, lines = ripgrep(path)
+            count = f"{len(data) / 1e6:.0f} MB, {lines:,} lines"
+            rows.append(
+                Row(
+                    f"structural parse, {name}",
+                    count,
+                    f"{len(data) / seconds / 1e6:.0f} MB/s",
+                    f"ripgrep -c {len(data) / theirs / 1e6:.0f} MB/s",
+                    f"{theirs / seconds:.2f}x",
+                    ">= 1.00x",
+                )
+            )
+            del log, builds
+            memory = peak_memory(path)
+            rows.append(
+                Row(
+                    f"peak memory, {name}",
+                    f"{len(data) / 1e6:.0f} MB",
+                    f"{memory / 1e6:.0f} MB",
+                    "the log itself",
+                    f"{memory / len(data):.2f}x",
+                    "< 2.00x",
+                )
+            )
+        show("Classic builder: structural parse", rows)
+
+    rows = []
+    base = 0.0
+    for factor in (1, 2, 4, 8):
+        data = one_build(10_000_000 * factor)
+        log = Log(data=data)
+        seconds, builds = best(lambda log=log: parse_classic(log))
+        steps = len(builds[0].steps)
+        base = base or seconds / len(data)
+        rows.append(
+            Row(
+                f"steps and size x{factor}",
+                f"{len(data) / 1e6:.0f} MB, {steps:,} steps",
+                f"{seconds * 1e3:.0f} ms",
+                f"{seconds / steps * 1e6:.2f} us a step",
+                f"{seconds / len(data) / base:.2f}x",
+                "about 1.00x",
+            )
+        )
+    show("Classic builder: time a byte as one build grows", rows)
+
+
+if __name__ == "__main__":
+    main()
