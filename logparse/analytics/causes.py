@@ -38,8 +38,8 @@ def failure_causes(builds: Iterable[Build] | Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a cause: ``cause``, ``role_owner`` and ``retry``; ``failures`` (int64) and their ``share`` of all
-        failures (float64); ``algorithms`` and ``fingerprints`` (int64), how many different ones it hit;
+        One row a cause: ``cause``, ``role_owner`` and ``retry``; ``failures`` (int64) and their ``share`` of
+        all failures (float64); ``algorithms`` and ``fingerprints`` (int64), how many different ones it hit;
         ``seconds`` (float64), what the failed builds took together as far as the API tells, NaN if it tells
         of none; ``first_seen`` and ``last_seen`` (UTC); and ``example_build`` with ``example_line``, the
         newest one, or the last read where no times are known.

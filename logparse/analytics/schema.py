@@ -21,6 +21,8 @@ _ID = pa.dictionary(pa.int32(), pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
 _SECONDS = pa.float64()
 _TEXT = pa.string()
+# Parquet calls a list's items so; any other name would change on the way through a file.
+_TEXTS = pa.list_(pa.field("element", _TEXT))
 _INT = pa.int64()
 _SMALL = pa.int32()
 
@@ -57,7 +59,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("pulls", _SMALL, "images that were pulled"),
         ("warnings", _SMALL, "warnings of the builder itself"),
         ("image_id", _TEXT, "short id of the finished image"),
-        ("tags", pa.list_(_TEXT), "names given to the finished image"),
+        ("tags", _TEXTS, "names given to the finished image"),
     ],
     "steps": [
         ("build_key", _ID, "the build"),
@@ -105,11 +107,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("severity", _ID, "error or warning"),
         ("rule", _ID, "rule that recognised the line"),
         ("cause", _ID, "class of failure that it speaks of"),
-        (
-            "subject",
-            pa.map_(_TEXT, _TEXT),
-            "what the line names: package, version, file, ...; secrets masked",
-        ),
+        ("subject", _TEXT, "what the line names, as a JSON object: package, file, ...; secrets masked"),
         ("text", _TEXT, "the line without control sequences; secrets masked"),
     ],
     "failures": [

@@ -38,7 +38,7 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH...",
-        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, raw archives, or '-'.",
+        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, archives, or '-'.",
         show_default=False,
     ),
 ]
@@ -110,7 +110,8 @@ def fetch(
     out: Annotated[str, typer.Option("--out", help="Raw archive: a folder, or s3://bucket/folder.")],
     route: Annotated[str, Route] = "builds",
     since: Annotated[
-        str | None, typer.Option(help="Only builds that started then or later, 2026-01-31 or 2026-01-31T12:00.")
+        str | None,
+        typer.Option(help="Only builds that started then or later, 2026-01-31 or 2026-01-31T12:00."),
     ] = None,
     status: Annotated[Status | None, typer.Option(help="Only builds that ended so.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The most logs to fetch, newest first.")] = None,

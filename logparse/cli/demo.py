@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from rich.table import Table
+from rich.text import Text
 
 from logparse.analytics import Tables, failure_causes, tables, to_pandas
 from logparse.builds import read_builds
@@ -21,6 +22,9 @@ from logparse.report import export
 __all__ = ["recorded_cluster", "run_demo"]
 
 TOKEN = "simDemoKeyOfTheLocalCluster0"  # noqa: S105  it opens recorded builds on this machine only
+
+# Failures and causes that are listed; the report has all of them.
+_SHOWN = 12
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -62,7 +66,7 @@ def run_demo(out: Path) -> None:
 
     builds = list(read_builds(archive.path))
     console.print("\nWhat failed, and why", style="bold")
-    show_diagnoses((diagnose(build) for build in builds), full=False)
+    show_diagnoses((diagnose(build) for build in builds), limit=_SHOWN)
     made = tables(builds)
     console.print("\nClasses of failure", style="bold")
     console.print(_causes_table(made))
@@ -84,10 +88,17 @@ def run_demo(out: Path) -> None:
 
 def _causes_table(made: Tables) -> Table:
     table = plain_table("Cause", "Side", "Retry", "Failures", "Algorithms", right={"Failures", "Algorithms"})
-    for row in failure_causes(made).itertuples():
+    causes = failure_causes(made)
+    for row in causes.head(_SHOWN).to_dict("records"):
         table.add_row(
-            safe(row.cause), safe(row.role_owner), safe(row.retry), str(row.failures), str(row.algorithms)
+            safe(row["cause"]),
+            safe(row["role_owner"]),
+            safe(row["retry"]),
+            str(row["failures"]),
+            str(row["algorithms"]),
         )
+    if len(causes) > _SHOWN:
+        table.add_row(Text(f"... and {len(causes) - _SHOWN} more", "dim"))
     return table
 
 

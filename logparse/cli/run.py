@@ -15,6 +15,7 @@ from logparse.text import plain
 
 __all__ = ["run"]
 
+FAULT = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
@@ -32,7 +33,8 @@ def run(arguments: list[str] | None = None) -> int:
     int
         0: all is well. 1: a diagnosed build failed. 2: the request makes no sense. 3: no log or no build
         could be read. 4: the cluster could not be asked or answered with an error. 5: it does not accept
-        the credential. 6: something could not be written. 130: Ctrl-C. 141: nobody reads the output.
+        the credential. 6: something could not be written. 70: a fault of
+        logparse itself. 130: Ctrl-C. 141: nobody reads the output.
     """
     try:
         result = app(args=arguments, prog_name="logparse", standalone_mode=False)
@@ -42,9 +44,7 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _say(
-            "Interrupted; what was written before is whole, and the same command goes on from there."
-        )
+        _say("Interrupted; what was written before is whole, and the same command goes on from there.")
         return INTERRUPTED
     except BrokenPipeError:
         # Python would complain once more when it flushes standard output at its end.
@@ -55,10 +55,16 @@ def run(arguments: list[str] | None = None) -> int:
         return 3
     except Exception as error:
         usage = _usage(error)
-        if usage is None:
+        if usage is not None:
+            _say(usage)
+            return 2
+        if os.environ.get("LOGPARSE_DEBUG"):
             raise
-        _say(usage)
-        return 2
+        _say(
+            f"This is a fault of logparse ({type(error).__name__}: {error}); run it again with"
+            " LOGPARSE_DEBUG=1 in the environment, and report what that prints."
+        )
+        return FAULT
     return result if isinstance(result, int) else 0
 
 

@@ -36,33 +36,64 @@ _TEXT_SHOWN = 300
 _ID_SHOWN = 8
 
 
-def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool) -> bool:
+def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool = False, limit: int | None = None) -> bool:
     """Print what failed and why; returns whether anything did.
 
-    One failure, or each with `full`, has a screen of its own; several share a table of a line each.
+    Parameters
+    ----------
+    diagnoses
+        Printed as they come.
+    full
+        Whether each failure has a screen of its own. A log with one build has one anyway.
+    limit
+        The most failures to print; the others are counted.
     """
     outcomes: Counter[Outcome] = Counter()
-    failed: list[Diagnosis] = []
-    last: Diagnosis | None = None
+    first: Diagnosis | None = None
     for diagnosis in diagnoses:
-        last = diagnosis
         outcomes[diagnosis.outcome] += 1
-        if diagnosis.outcome is Outcome.FAILED:
-            if full:
-                _show_diagnosis(diagnosis)
-            else:
-                failed.append(diagnosis)
-    if len(failed) == 1:
-        _show_diagnosis(failed[0])
-    elif failed:
-        console.print(_diagnoses_table(failed))
-    total = outcomes.total()
-    if total == 1 and last is not None and last.outcome is not Outcome.FAILED:
-        console.print(_headline(last.build))
-    elif total > 1:
-        words = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.most_common())
-        console.print(f"{total} builds: {words}")
+        if outcomes.total() == 1:
+            # Only the second one tells whether the first is alone.
+            first = diagnosis
+            continue
+        if first is not None:
+            _show_among_others(first, full=full)
+            first = None
+        if limit is None or outcomes[Outcome.FAILED] <= limit:
+            _show_among_others(diagnosis, full=full)
+    if first is not None:
+        if first.outcome is Outcome.FAILED:
+            _show_diagnosis(first)
+        else:
+            console.print(_headline(first.build))
+        return first.outcome is Outcome.FAILED
+    if limit is not None and outcomes[Outcome.FAILED] > limit:
+        console.print(f"... and {outcomes[Outcome.FAILED] - limit} more", style="dim")
+    words = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.most_common())
+    console.print(f"{outcomes.total()} builds: {words}")
     return outcomes[Outcome.FAILED] > 0
+
+
+def _show_among_others(diagnosis: Diagnosis, *, full: bool) -> None:
+    if diagnosis.outcome is not Outcome.FAILED:
+        return
+    if full:
+        _show_diagnosis(diagnosis)
+        return
+    build, step, line = diagnosis.build, diagnosis.step, diagnosis.root_line
+    headline = Text("failed", _COLOURS[Outcome.FAILED])
+    headline.append_text(safe(f"  {_name(build)}", "bold"))
+    if build.log.build_id:
+        headline.append_text(safe(f" {build.log.build_id[:_ID_SHOWN]}"))
+    if step is not None:
+        headline.append(f"  step {_step_name(step)}")
+    if diagnosis.exit_code is not None:
+        headline.append(f"  exit {diagnosis.exit_code}")
+    headline.append_text(safe(f"  {diagnosis.cause}", "cyan"))
+    console.print(headline, soft_wrap=True)
+    if line is not None:
+        text = safe(f"        {line.number}: {mask(line.text).strip()}", "dim")
+        console.print(text, no_wrap=True, overflow="ellipsis")
 
 
 def _name(build: Build) -> str:
@@ -151,26 +182,6 @@ def plain_table(*columns: str, right: AbstractSet[str] = frozenset()) -> Table:
     return table
 
 
-def _diagnoses_table(failed: list[Diagnosis]) -> Table:
-    table = _table()
-    table.add_column("Build", overflow="fold", max_width=24)
-    table.add_column("Step", justify="right")
-    table.add_column("Exit", justify="right")
-    table.add_column("Cause", overflow="fold")
-    table.add_column("Line", overflow="fold", ratio=1)
-    for one in failed:
-        build, line = one.build, one.root_line
-        build_id = f" {build.log.build_id[:_ID_SHOWN]}" if build.log.build_id else ""
-        table.add_row(
-            safe(f"{_name(build)}{build_id}"),
-            _step_name(one.step) if one.step else "",
-            "" if one.exit_code is None else str(one.exit_code),
-            safe(one.cause),
-            safe("" if line is None else f"{line.number}: {_shown(line.text)}"),
-        )
-    return table
-
-
 def show_steps(builds: Iterable[Build]) -> None:
     """Print each build's steps."""
     for build in builds:
@@ -228,7 +239,7 @@ def show_fetch(report: FetchReport, out: str, form: Format) -> None:
         return
     console.print(
         safe(
-            f"{report.algorithm}: {report.new} new builds, {report.known} known before,"
+            f"{report.algorithm}: {report.new} new records, {report.known} known before,"
             f" {report.in_progress} in progress, {report.missing} without a stored log;"
             f" {report.size / 1e6:.1f} MB in {report.seconds:.1f} s -> {out}"
         ),

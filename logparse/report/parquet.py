@@ -22,6 +22,9 @@ __all__ = ["export"]
 
 _COMPRESSION = "zstd"
 _PARTITIONS = ("owner", "name", "month")
+# The folder of what has no owner, name or month. Not Hive's own word for null, since readers that guess the
+# type of a column from its folders cannot do so where there is no other.
+_NONE = "-"
 
 
 def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool = False) -> dict[str, Path]:
@@ -38,7 +41,8 @@ def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool
         A folder; it is made if need be.
     partition
         Write ``<table>/owner=.../name=.../month=YYYY-MM/*.parquet`` (Hive's layout, which pandas, DuckDB
-        and Polars read as columns) in place of ``<table>.parquet``. The month is that of the build's start.
+        and Polars read as columns) in place of ``<table>.parquet``. The month is that of the build's start;
+        ``-`` stands for what is not known.
 
     Returns
     -------
@@ -124,7 +128,7 @@ def _with_partitions(table: pa.Table, keys: pa.Table) -> pa.Table:
     rows = pc.index_in(table["build_key"].cast(pa.string()), value_set=keys["build_key"])
     table = table.drop_columns([column for column in _PARTITIONS if column in table.column_names])
     for column in _PARTITIONS:
-        table = table.append_column(column, keys[column].take(rows))
+        table = table.append_column(column, pc.fill_null(keys[column].take(rows), _NONE))
     return table
 
 

@@ -120,7 +120,7 @@ _CLIENT_WORDS = (
 _DAEMON_WORDS = (
     rb"OCI runtime |rpc error: |context canceled|unexpected EOF|failed to create |failed to register layer"
     rb"|failed to export image|failed to get layer|layer does not exist|max depth exceeded"
-    rb"|Error processing tar file|ApplyLayer |archive/tar: "
+    rb"|Error processing tar file|ApplyLayer |archive/tar: |unable to find (?:user|group) "
 )
 # What both say between steps. No program can be running there, so a wide net is safe; what it misses is
 # found by its position.
@@ -148,7 +148,8 @@ GLUED_CLOSING = re.compile(
 
 # -- lines between steps --------------------------------------------------------------------------------
 
-_LAYER = _MOVES + _ID + rb": "
+# Before the first of them a terminal gets an empty line to go up from.
+_LAYER = rb"(?:\r{0,8}\n)?" + _MOVES + _ID + rb": "
 _PULL = (
     rb"(?:[^\s:]{1,128}: Pulling from |Using default tag: |Trying to pull repository |Pulling repository )"
     + _REST

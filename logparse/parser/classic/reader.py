@@ -34,8 +34,9 @@ _PULLING = re.compile(rb"(?:^|\n)([^\s:]{1,128}): Pulling from ([^\r\n]*)")
 _LAYER = re.compile(rb"(?:^|[\r\n])([0-9a-f]{12}): ([^\r\n]*)")
 _LAYER_BYTES = re.compile(rb"/\s?([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([kKMGT]?)B\b")
 _LAYER_STATE = re.compile(r"[A-Z][A-Za-z ]*[a-z]")
-_DIGEST = re.compile(rb"(?:^|[\r\n])Digest: ([^\r\n]*)")
-_STATUS = re.compile(rb"(?:^|[\r\n])Status: ([^\r\n]*)")
+# On a terminal, a move of the cursor comes before them and no line's end.
+_DIGEST = re.compile(rb"(?:^|[\r\nB])Digest: ([^\r\n]*)")
+_STATUS = re.compile(rb"(?:^|[\r\nB])Status: ([^\r\n]*)")
 _UNITS = {b"": 1, b"k": 10**3, b"K": 10**3, b"M": 10**6, b"G": 10**9, b"T": 10**12}
 
 # Where ids stand in the builder's lines.

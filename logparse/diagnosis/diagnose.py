@@ -1,0 +1,195 @@
+"""From a build to its diagnosis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from logparse.diagnosis.confidence import NOTHING, Tier, confidence
+from logparse.diagnosis.fingerprint import fingerprint
+from logparse.diagnosis.lines import Row, rows
+from logparse.diagnosis.root_line import Found, inherited, rank, search
+from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules
+from logparse.model import Build, Candidate, Diagnosis, Kind, Line, Outcome, Span, Step
+
+__all__ = ["diagnose"]
+
+_SHOWN = 5
+"""Candidates in a diagnosis."""
+_NEAR = 12
+"""Lines from the end within which a cause is near."""
+_TELLING, _VAGUE, _FINAL = 70.0, 40.0, 92.0
+"""Scores that a line must reach to explain more than the command does: where the exit code is one that only
+few tools leave with, where it could be anything's, and where the command itself ends with a failure."""
+_COMMON_EXITS = frozenset({1, 2, 100, 128})
+_UNKNOWN = "unknown"
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """What was found, before the cause's facts are filled in."""
+
+    tier: Tier
+    row: Row | None = None
+    rule: Rule | None = None
+    cause: str = _UNKNOWN
+    subject: dict[str, str] = field(default_factory=dict)
+    others: Sequence[Found] = ()
+    says: str = ""
+    """What the fingerprint is made of, where it is not the root line."""
+
+
+def diagnose(build: Build, *, rules: RuleBook | None = None) -> Diagnosis:
+    """Say why a build failed.
+
+    Parameters
+    ----------
+    build
+        Any build. One that did not fail gets a diagnosis that says only that, whatever its programs called
+        errors.
+    rules
+        The rules to use, by default those that come with the package.
+
+    Returns
+    -------
+    Diagnosis
+        With a root line wherever the log has a line at all that may say why.
+    """
+    if build.outcome is not Outcome.FAILED:
+        return Diagnosis(build)
+    return explain(build, rules or default_rules())[0]
+
+
+def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
+    """The diagnosis of a failed build, and the way it was reached."""
+    step = build.failing_step
+    verdict = _verdict(build, step, book)
+    cause = book.causes.get(verdict.cause)
+    root = Line(verdict.row.number, verdict.row.text) if verdict.row is not None else None
+    diagnosis = Diagnosis(
+        build,
+        step=step,
+        root_line=root,
+        cause=verdict.cause,
+        title=cause.title if cause else None,
+        owner=cause.owner if cause else None,
+        retry=cause.retry if cause else None,
+        remedy=cause.advice(verdict.subject) if cause else None,
+        confidence=confidence(verdict.tier) if root else NOTHING,
+        candidates=_candidates(verdict, root),
+        subject=verdict.subject,
+        fingerprint=fingerprint(verdict.cause, verdict.says or (root.text if root else "")),
+    )
+    return diagnosis, verdict.tier
+
+
+def _verdict(build: Build, step: Step | None, book: RuleBook) -> _Verdict:
+    failure = build.failure
+    closing = _last_row(build, failure.span) if failure is not None else None
+    if closing is not None and build.exit_code is None:
+        return _builder(closing, step, book)
+    if build.image_id is not None and failure is None:
+        # The builder finished; what failed came later, and the log does not show it.
+        return _Verdict(Tier.LAST)
+    spans = step.outputs if step is not None else _outputs(build)
+    instruction = step.text if step is not None else ""
+    found = rank(search(rows(build.log.data, spans), book, instruction), build.exit_code)
+    silent = _silent(found, closing, instruction, build.exit_code, book)
+    if silent is not None:
+        return silent
+    if not found:
+        return _Verdict(Tier.LAST, row=closing or _last_row(build, build.span))
+    verdict = _spoken(found)
+    if verdict.rule is None and failure is None:
+        # Some daemons leave out the words by which their messages are told from a program's.
+        last = _last_row(build, spans[-1])
+        words = _builder(last, step, book) if last is not None else verdict
+        return words if words.rule is not None else verdict
+    return verdict
+
+
+def _outputs(build: Build) -> tuple[Span, ...]:
+    """Everything a program may have printed in a build without a failing step."""
+    kinds = {Kind.OUTPUT, Kind.UNKNOWN}
+    return tuple(Span(e.start, e.end) for e in build.elements() if e.kind in kinds)
+
+
+def _last_row(build: Build, span: Span) -> Row | None:
+    last = None
+    for last in rows(build.log.data, (span,)):  # noqa: B007 - the last one is wanted
+        pass
+    return last
+
+
+def _builder(closing: Row, step: Step | None, book: RuleBook) -> _Verdict:
+    """The builder itself failed: its closing words are the root line."""
+    instruction = step.text if step is not None else ""
+    for rule in book.builder:
+        if rule.applies(instruction):
+            subject = rule.match(closing.text)
+            if subject is not None:
+                return _Verdict(Tier.BUILDER, closing, rule, rule.cause, subject)
+    return _Verdict(Tier.LOOKS, closing)
+
+
+def _silent(
+    found: Sequence[Found], closing: Row | None, instruction: str, exit_code: int | None, book: RuleBook
+) -> _Verdict | None:
+    """A verdict from command and exit code, if they explain more than anything that was printed."""
+    if closing is None or exit_code is None:
+        return None
+    best = found[0].score if found else 0.0
+    for rule in book.command:
+        if rule.exits and exit_code not in rule.exits:
+            continue
+        vague = _VAGUE if exit_code in _COMMON_EXITS else _TELLING
+        if best >= (vague if rule.exits else _FINAL):
+            continue
+        subject = rule.match(instruction)
+        if subject is not None:
+            return _Verdict(Tier.SILENT, closing, rule, rule.cause, subject, found, says=instruction)
+    return None
+
+
+def _spoken(found: Sequence[Found]) -> _Verdict:
+    best = found[0]
+    rule = best.rule
+    if rule is None:
+        wrapper = inherited(best, found)
+        if wrapper is not None:
+            return _Verdict(Tier.CLASSED, best.row, wrapper, wrapper.cause, {}, found)
+        looks = best.score > 0 and len(found) > 1
+        return _Verdict(Tier.LOOKS if looks else Tier.LAST, best.row, None, _UNKNOWN, {}, found)
+    if rule.role is not Role.CAUSE:
+        tier = Tier.SYMPTOM
+    elif rule.exits and best.exits:
+        tier = Tier.EXIT
+    else:
+        tier = Tier.NEAR if best.distance <= _NEAR else Tier.FAR
+    return _Verdict(tier, best.row, rule, rule.cause, best.subject, found)
+
+
+def _candidates(verdict: _Verdict, root: Line | None) -> tuple[Candidate, ...]:
+    """The root line first, then the best of the others: each with its share of what confidence is left."""
+    if root is None:
+        return ()
+    chosen = [
+        Candidate(root, verdict.cause, verdict.rule.id if verdict.rule else None, confidence(verdict.tier))
+    ]
+    share = min(confidence(verdict.tier), 1 - confidence(verdict.tier))
+    for other in verdict.others:
+        if len(chosen) == _SHOWN:
+            break
+        if other.row.number == root.number:
+            continue
+        share /= 2
+        rule = other.rule
+        chosen.append(
+            Candidate(
+                Line(other.row.number, other.row.text),
+                rule.cause if rule else None,
+                rule.id if rule else None,
+                round(share, 3),
+            )
+        )
+    return tuple(chosen)

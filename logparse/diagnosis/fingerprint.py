@@ -1,0 +1,74 @@
+"""Stable ids of failures: equal wherever and whenever the same thing went wrong.
+
+Two builds that fail alike print lines that differ in what has nothing to do with the failure: ids, times,
+addresses, temporary names, the lines of a file that moved. Those parts are masked before the line is
+digested. What is wrong, and with which thing, stays in: a missing ``numpy`` and a missing ``scipy`` are two
+failures.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+__all__ = ["fingerprint", "masked"]
+
+_VERSION = "v1"
+"""Changes when the masks do, since every fingerprint changes with them."""
+
+# In this order: each mask may rely on what the earlier ones took away.
+_MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), mask)
+    for pattern, mask in (
+        # A time stamp in front, of the tool or of a CI system.
+        (
+            r"^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d[\d:.,]{0,13}Z?(?:[+-]\d\d:?\d\d)?\]?\s{0,4}",
+            "",
+        ),
+        (r"\b\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?Z?)?", "<time>"),
+        (r"\b\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?\b", "<time>"),
+        (r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "<id>"),
+        (r"\bsha\d{1,3}[:-][0-9a-fA-F]{6,128}\b", "<id>"),
+        (r"\b0x[0-9a-fA-F]{1,16}\b", "<id>"),
+        (r"\b(?=[0-9a-fA-F]{0,128}\d)(?=[0-9a-fA-F]{0,128}[a-fA-F])[0-9a-fA-F]{7,128}\b", "<id>"),
+        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b", "<address>"),
+        # Names of temporary files and folders, which are random behind a fixed beginning.
+        (r"/(?:tmp|var/tmp|private/tmp)/[^\s'\":,;)]{1,256}", "<temp>"),
+        (r"\b(docker-builder|pip-[a-z-]{1,32}-|tmp|npm-)\w{4,64}", r"\1<id>"),
+        (r"/node_modules/\.[\w-]{1,64}", "/node_modules/<id>"),
+        # Versions in paths and URLs; a version that a package is asked for in stays.
+        (r"(?<=[/_-])v?\d{1,9}(?:\.\d{1,9}){1,4}[\w.+~:-]{0,64}", "<version>"),
+        (r"(?<=/)(python|ruby|node|php|perl|go|java)-?\d[\d.]{0,16}(?=/)", r"\1<version>"),
+        # Places in files, sizes, durations, counts and process ids.
+        (r"(?<=[:(,\[])\d{1,9}(?=[:),\]])", "<n>"),
+        (r"\b(line|column|pid|port|process|exit status|after) \d{1,9}\b", r"\1 <n>"),
+        (r"\b\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|sec|seconds|[kKMGT]?i?B|bytes|MiB|KB|MB|GB)\b", "<n>"),
+        (r"(?<![\w.<>=~^@-])\d{3,18}(?![\w.])", "<n>"),
+        (r"\s{1,256}", " "),
+    )
+)
+
+_LONGEST = 2048
+"""Characters of a line that count. The ends of longer ones are details."""
+
+
+def masked(text: str) -> str:
+    """`text` with its variable parts replaced by names in angle brackets."""
+    text = text[:_LONGEST]
+    for pattern, mask in _MASKS:
+        text = pattern.sub(mask, text)
+    return text.strip()
+
+
+def fingerprint(cause: str, text: str) -> str:
+    """``v1:`` and 16 hexadecimal digits: the failure's id.
+
+    Parameters
+    ----------
+    cause
+        The class of failure.
+    text
+        The root line, or the instruction where a command failed in silence.
+    """
+    digest = hashlib.sha256(f"{cause}\n{masked(text)}".encode("utf-8", "replace"))
+    return f"{_VERSION}:{digest.hexdigest()[:16]}"

@@ -1,0 +1,68 @@
+"""What the programs in a build's steps had to say, whether the build failed or not."""
+
+from __future__ import annotations
+
+from logparse.diagnosis.lines import notable, rows
+from logparse.diagnosis.root_line import gate_for
+from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules
+from logparse.model import Build, Line, Message, Outcome, Step
+
+__all__ = ["messages"]
+
+_RANK = {Role.CAUSE: 3, Role.SYMPTOM: 2, Role.WRAPPER: 1, Role.WARNING: 0}
+
+
+def messages(build: Build, *, rules: RuleBook | None = None, limit: int = 1000) -> list[Message]:
+    """The lines of all steps' outputs that a rule recognises, in the log's order.
+
+    Parameters
+    ----------
+    build
+        Any build.
+    rules
+        The rules to use, by default those that come with the package.
+    limit
+        How many messages a step may give. A program can print the same complaint a million times.
+
+    Returns
+    -------
+    list of Message
+        One a line, of the rule that makes most of it. ``severity`` is ``"error"`` only in the step that the
+        build stopped at; a step that went on has warnings, whatever its programs call them.
+    """
+    book = rules or default_rules()
+    failing = build.failing_step if build.outcome is Outcome.FAILED else None
+    found: list[Message] = []
+    for index, step in enumerate(build.steps):
+        found += _of_step(build, step, index, book, limit, failed=step is failing)
+    return found
+
+
+def _of_step(
+    build: Build, step: Step, index: int, book: RuleBook, limit: int, *, failed: bool
+) -> list[Message]:
+    found: list[Message] = []
+    instruction = step.text
+    candidates = [rule for rule in book.output if rule.applies(instruction)]
+    for row, passed in notable(rows(build.log.data, step.outputs), gate_for(book)):
+        if not passed:
+            continue
+        best: tuple[Rule, dict[str, str]] | None = None
+        for rule in candidates:
+            subject = rule.match(row.text)
+            if subject is not None and (best is None or _key(rule) > _key(best[0])):
+                best = rule, subject
+        if best is None:
+            continue
+        rule, subject = best
+        severity = "error" if failed and rule.role is not Role.WARNING else "warning"
+        line = Line(row.number, row.text)
+        cause = rule.cause if rule.role is not Role.WARNING else None
+        found.append(Message(index, line, severity, rule.id, cause, subject))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _key(rule: Rule) -> tuple[int, int]:
+    return _RANK[rule.role], rule.weight

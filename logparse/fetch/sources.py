@@ -1,0 +1,292 @@
+"""Read logs from whatever a user has: :func:`read_logs`.
+
+What a path means:
+
+==================== ==================================================================================
+``-``                standard input, one log
+a file               one log, whatever its name; unpacked if its ending says so (below)
+a folder             a recorded cluster or a raw archive, if it is one; else every log in it, by path
+a pattern            ``*``, ``?``, ``[...]`` and ``**``: each file that matches, whatever its name
+``scheme://...``     a raw archive in an object store
+==================== ==================================================================================
+
+Unpacked are ``.gz``, ``.bz2``, ``.xz``, ``.zst``, ``.zip``, ``.tar`` and its compressed forms
+(``.tar.gz``, ``.tgz``, ...). A member of an archive is named ``archive.zip!member``.
+
+In a folder or an archive, these are logs: names that end in ``.log``, ``.txt`` or ``.out``, with a number
+behind it (``build.log.1``) or not, and names without an ending whose first bytes are text. In a folder,
+archives are opened too; an archive in an archive is not, but a member that is only compressed is. Hidden
+files and folders are never looked at. Whatever is passed over is told.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Literal, NamedTuple
+
+from logparse.errors import SourceError
+from logparse.fetch._store import is_remote
+from logparse.fetch._unpack import Limits, Member, archive_kind, is_packed, unpack
+from logparse.fetch.archive import Archive, is_archive
+from logparse.fetch.cluster import RecordedCluster, is_recorded_cluster
+from logparse.model import Log
+
+__all__ = ["Limits", "Skip", "read_logs"]
+
+_LOG_NAME = re.compile(r"\.(?:log|txt|out)(?:\.\d+)?$", re.IGNORECASE)
+_PATTERN = re.compile(r"[*?\[]")
+_SNIFF_BYTES = 8192
+
+_logger = logging.getLogger(__name__)
+
+
+class Skip(NamedTuple):
+    """A file that was passed over.
+
+    Parameters
+    ----------
+    path
+        The file, or the member of an archive.
+    reason
+        A sentence.
+    kind
+        ``"other"``: no log by its name or its first bytes. ``"damaged"``: it would be one, but it cannot
+        be read.
+    """
+
+    path: str
+    reason: str
+    kind: Literal["other", "damaged"]
+
+
+def read_logs(
+    path: str | os.PathLike[str],
+    *,
+    on_skip: Callable[[Skip], object] | None = None,
+    limits: Limits | None = None,
+) -> Iterator[Log]:
+    """Read the logs at a path, one at a time.
+
+    Parameters
+    ----------
+    path
+        See above.
+    on_skip
+        Is told of each file that is passed over. Without it, a file that is damaged ends the reading with
+        its error, and the number of the others goes to this module's log, with each of them at debug
+        level. With it, a damaged file among several is one more that is passed over.
+    limits
+        How much is unpacked.
+
+    Yields
+    ------
+    Log
+        In the order of the paths.
+
+    Raises
+    ------
+    SourceError
+        If there is no such path, it cannot be read or is damaged, or no log is in it.
+    ArchiveError
+        If a raw archive cannot be read.
+
+    Examples
+    --------
+    >>> for log in read_logs("logs.tar.gz"):  # doctest: +SKIP
+    ...     print(log.path, len(log.data))
+    """
+    reader = _Reader(on_skip, limits or Limits())
+    found = False
+    for log in reader.read(os.fspath(path)):
+        found = True
+        yield log
+    reader.conclude(os.fspath(path), found=found)
+
+
+class _Reader:
+    """One call of :func:`read_logs`."""
+
+    def __init__(self, on_skip: Callable[[Skip], object] | None, limits: Limits) -> None:
+        self._on_skip = on_skip
+        self._limits = limits
+        self._skipped = 0
+
+    def read(self, path: str) -> Iterator[Log]:
+        """Find out what `path` is, and read it."""
+        if path == "-":
+            yield Log(data=_read_stdin(), path="-")
+            return
+        if is_remote(path):
+            yield from Archive(path).logs()
+            return
+        try:
+            mode = os.stat(path).st_mode  # noqa: PTH116 - one call tells a file, a folder and an error apart
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and _PATTERN.search(path):
+                yield from self._read_pattern(path)
+                return
+            raise _unreadable(path, error) from error
+        if not stat.S_ISDIR(mode):
+            yield from self._read_file(path)
+        elif is_recorded_cluster(path):
+            yield from RecordedCluster(path).logs()
+        elif is_archive(path):
+            yield from Archive(path).logs()
+        else:
+            yield from self._read_folder(path)
+
+    def conclude(self, path: str, *, found: bool) -> None:
+        """Say what was passed over, and that nothing was found."""
+        if not found:
+            others = f" ({self._skipped} other files are there)" if self._skipped else ""
+            raise SourceError(
+                f"There is no log in {path}{others}: name a file or a pattern, or give the logs names that"
+                " end in .log, .txt or .out."
+            )
+        if self._skipped and self._on_skip is None:
+            _logger.info(
+                "%d files in %s are no logs by their names, and were passed over.", self._skipped, path
+            )
+
+    def _read_pattern(self, pattern: str) -> Iterator[Log]:
+        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - it may be absolute
+        files = [match for match in matches if not os.path.isdir(match)]  # noqa: PTH112
+        if not files:
+            raise SourceError(f"No file matches {pattern}: check the pattern, and quote it from the shell.")
+        for file in files:
+            yield from self._guarded(file, self._read_file(file))
+
+    def _read_folder(self, folder: str) -> Iterator[Log]:
+        for file in self._walk(folder):
+            name = os.path.basename(file)  # noqa: PTH119
+            try:
+                regular = stat.S_ISREG(os.stat(file).st_mode)  # noqa: PTH116
+            except OSError as error:
+                self._skip_damaged(file, _unreadable(file, error))
+                continue
+            if not regular:
+                self._skip_other(file, "It is no regular file.")
+            elif is_packed(name):
+                yield from self._guarded(file, self._read_file(file))
+            elif not _may_be_log(name):
+                self._skip_other(file, "Its name is not a log's.")
+            else:
+                yield from self._guarded(file, self._read_text(file, name))
+
+    def _walk(self, folder: str) -> Iterator[str]:
+        """Yield the files below a folder, sorted, but none that is hidden."""
+
+        def failed(error: OSError) -> None:
+            self._skip_damaged(str(error.filename), _unreadable(str(error.filename), error))
+
+        for parent, folders, files in os.walk(folder, onerror=failed):
+            for name in sorted((*folders, *files)):
+                if name.startswith("."):
+                    self._skip_other(os.path.join(parent, name), "It is hidden.")  # noqa: PTH118
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield from (os.path.join(parent, name) for name in sorted(files) if not name.startswith("."))  # noqa: PTH118
+
+    def _read_text(self, file: str, name: str) -> Iterator[Log]:
+        data = _read_bytes(file)
+        if _LOG_NAME.search(name) or _is_text(data):
+            yield Log(data=data, path=file)
+        else:
+            self._skip_other(file, "It is not text.")
+
+    def _read_file(self, file: str) -> Iterator[Log]:
+        """Read a file that is meant, be its name as it may."""
+        if file.lower().endswith(".parquet"):
+            raise SourceError(
+                f"{file} is a table, not a log: give the folder of the raw archive it is part of."
+            )
+        kind = archive_kind(file)
+        if kind is None:
+            yield Log(data=_read_bytes(file), path=file)
+            return
+        with _open(file) as stream:
+            for member in unpack(stream, file, self._limits):
+                if kind == "single":
+                    yield Log(data=member.read(), path=member.path)
+                else:
+                    yield from self._guarded(member.path, self._read_member(member))
+
+    def _read_member(self, member: Member) -> Iterator[Log]:
+        parts = PurePosixPath(member.name).parts
+        name = parts[-1] if parts else ""
+        if any(part.startswith(".") and part not in {".", ".."} for part in parts):
+            self._skip_other(member.path, "It is hidden.")
+        elif not _may_be_log(name):
+            self._skip_other(member.path, "Its name is not a log's.")
+        else:
+            data = member.read()
+            if _LOG_NAME.search(name) or _is_text(data):
+                yield Log(data=data, path=member.path)
+            else:
+                self._skip_other(member.path, "It is not text.")
+
+    def _guarded(self, path: str, logs: Iterator[Log]) -> Iterator[Log]:
+        """Read one of several files: damage to it is told, if somebody listens, and not raised."""
+        try:
+            yield from logs
+        except SourceError as error:
+            self._skip_damaged(path, error)
+
+    def _skip_other(self, path: str, reason: str) -> None:
+        self._skipped += 1
+        _logger.debug("%s was passed over: %s", path, reason)
+        if self._on_skip is not None:
+            self._on_skip(Skip(path, reason, "other"))
+
+    def _skip_damaged(self, path: str, error: SourceError) -> None:
+        if self._on_skip is None:
+            raise error
+        self._skipped += 1
+        self._on_skip(Skip(path, str(error), "damaged"))
+
+
+def _may_be_log(name: str) -> bool:
+    return bool(_LOG_NAME.search(name)) or "." not in name
+
+
+def _is_text(data: bytes) -> bool:
+    """Tell text from what a program would read. UTF-16 has zero bytes, but says so with its first two."""
+    head = data[:_SNIFF_BYTES]
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in head
+
+
+def _open(file: str) -> IO[bytes]:
+    try:
+        return Path(file).open("rb")
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _read_bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def _read_stdin() -> bytes:
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise _unreadable("standard input", error) from error
+
+
+def _unreadable(path: str, error: OSError) -> SourceError:
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{path} does not exist: check the path.")
+    if isinstance(error, PermissionError):
+        return SourceError(
+            f"{path} may not be read by this user: change its permissions, or read it as another."
+        )
+    return SourceError(f"{path} cannot be read: {error.strerror or error}.")

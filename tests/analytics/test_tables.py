@@ -1,0 +1,137 @@
+"""The five tables, made of recorded builds."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from logparse import SCHEMAS, Log, Outcome, Status, parse, tables
+from logparse.analytics import SCHEMA_VERSION, batches, describe
+
+KEYS = {
+    "builds": ["build_key"],
+    "steps": ["build_key", "step_index"],
+    "pulls": ["build_key", "pull_index", "layer_id"],
+    "failures": ["build_key"],
+}
+
+
+class TestSchema:
+    """One schema, documented and versioned."""
+
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_tables_have_it_even_without_rows(self, name):
+        made = getattr(tables([]), name)
+        assert made.schema.equals(SCHEMAS[name], check_metadata=True)
+        assert made.num_rows == 0
+        assert made.schema.metadata[b"logparse.schema"] == str(SCHEMA_VERSION).encode()
+
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_every_column_says_what_it_means(self, name):
+        described = describe(name)
+        assert [column for column, _, _ in described] == SCHEMAS[name].names
+        assert all(len(text) > 8 for _, _, text in described)
+
+    @pytest.mark.parametrize("name", SCHEMAS)
+    def test_recorded_builds_fit(self, recorded_tables, name):
+        getattr(recorded_tables, name).validate(full=True)
+
+    @pytest.mark.parametrize("name", KEYS)
+    def test_keys_are_unique(self, recorded_tables, name):
+        keys = getattr(recorded_tables, name).select(KEYS[name]).to_pandas()
+        assert not keys.duplicated().any()
+
+
+class TestRows:
+    """What stands in them is what the builds say."""
+
+    def test_one_row_a_build_and_a_step(self, recorded_builds, recorded_tables):
+        assert recorded_tables.builds.num_rows == len(recorded_builds)
+        assert recorded_tables.steps.num_rows == sum(len(build.steps) for build in recorded_builds)
+
+    def test_one_row_a_failed_build(self, recorded_builds, recorded_tables):
+        failed = [build.key for build in recorded_builds if build.outcome is Outcome.FAILED]
+        assert recorded_tables.failures["build_key"].to_pylist() == failed
+
+    def test_tables_join_on_the_build(self, recorded_tables):
+        keys = set(recorded_tables.builds["build_key"].to_pylist())
+        for name, table in recorded_tables.items():
+            assert set(table["build_key"].to_pylist()) <= keys, name
+
+    def test_facts_of_the_api_are_in_the_builds(self):
+        log = Log(
+            data=b"Step 1/1 : FROM a\n ---> 0123456789ab\nSuccessfully built 0123456789ab\n",
+            owner="o",
+            name="n",
+            build_id="b",
+            commit="c" * 40,
+            status=Status.SUCCEEDED,
+            started_at=datetime(2021, 7, 29, 21, 12, 56, 442_000, tzinfo=UTC),
+            finished_at=datetime(2021, 7, 29, 21, 13, 0, tzinfo=UTC),
+            semantic_version="1.0.0",
+        )
+        [row] = tables(parse(log)).builds.to_pylist()
+        assert row["build_key"] == "o/n/b"
+        assert row["started_at"] == log.started_at
+        assert row["seconds"] == pytest.approx(3.558)
+        assert row["seconds_source"] == "api"
+        assert (row["steps"], row["total_steps"], row["cached_steps"], row["stages"]) == (1, 1, 0, 1)
+        assert row["image_id"] == "0123456789ab"
+        assert row["log_bytes"] == len(log.data)
+
+    def test_without_the_api_nothing_is_made_up(self):
+        made = tables(parse(b"Step 1/2 : FROM a\n ---> 0123456789ab\n"))
+        [build], [step] = made.builds.to_pylist(), made.steps.to_pylist()
+        for column in ("owner", "started_at", "finished_at", "seconds", "seconds_source", "status"):
+            assert build[column] is None
+        assert [step[column] for column in ("started", "seconds", "low", "high", "group")] == [None] * 5
+        assert step["source"] == "none"
+        assert build["build_key"].startswith("sha256:")
+
+    def test_secrets_are_masked(self):
+        data = (
+            b"Step 1/1 : RUN pip install --extra-index-url https://me:hunter2@pip.example/simple x\n"
+            b" ---> Running in 0123456789ab\nERROR: 401 for https://me:hunter2@pip.example/simple\n"
+            b"The command '/bin/sh -c pip install --extra-index-url https://me:hunter2@pip.example/simple x'"
+            b" returned a non-zero code: 1\n"
+        )
+        made = tables(parse(data))
+        assert made.failures.num_rows == 1
+        for _, table in made.items():
+            assert "hunter2" not in json.dumps(table.to_pylist(), default=str)
+
+    def test_subjects_are_json_objects(self, recorded_tables):
+        subjects = [text for text in recorded_tables.failures["subject"].to_pylist() if text]
+        assert subjects
+        assert all(isinstance(json.loads(text), dict) for text in subjects)
+
+
+class TestPandas:
+    """The same tables as DataFrames."""
+
+    def test_types_survive_gaps(self, recorded_tables):
+        frames = recorded_tables.to_pandas()
+        assert frames["steps"]["exit_code"].dtype == pd.Int32Dtype()
+        assert frames["builds"]["started_at"].dtype == pd.DatetimeTZDtype("us", "UTC")
+        assert isinstance(frames["steps"]["instruction"].dtype, pd.CategoricalDtype)
+        assert frames["steps"]["seconds"].dtype == "float64"
+        assert frames["builds"]["seconds"].dtype == "float64"
+
+
+class TestBatches:
+    """Many builds at a time change nothing."""
+
+    def test_together_they_are_the_same_tables(self, recorded_builds, recorded_tables):
+        parts = list(batches(recorded_builds, size=50))
+        assert len(parts) == -(-len(recorded_builds) // 50)
+        for name, whole in recorded_tables.items():
+            joined = pa.concat_tables([getattr(part, name) for part in parts]).unify_dictionaries()
+            assert joined.to_pylist() == whole.to_pylist()
+
+    def test_no_builds_are_one_empty_batch(self):
+        [part] = batches([])
+        assert part.builds.num_rows == 0

@@ -1,0 +1,21 @@
+"""What tests of several layers share."""
+
+from __future__ import annotations
+
+import pytest
+
+from logparse import Build, Tables, parse, tables
+from logparse.fetch import RecordedCluster
+from tests.fixtures_path import CLUSTER
+
+
+@pytest.fixture(scope="session")
+def recorded_builds() -> list[Build]:
+    """Every recorded build that has a log."""
+    return [build for log in RecordedCluster(CLUSTER).logs() for build in parse(log)]
+
+
+@pytest.fixture(scope="session")
+def recorded_tables(recorded_builds: list[Build]) -> Tables:
+    """The five tables of the recorded builds."""
+    return tables(recorded_builds)

@@ -1,0 +1,243 @@
+"""Diagnoses of small logs, one idea each, and of the recorded builds with their labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from logparse.diagnosis import diagnose
+from logparse.model import Diagnosis, Log, Outcome, Status
+from logparse.parser import parse
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+
+
+def failed(command: str, output: str, code: int = 1, *, glue: bool = False) -> Diagnosis:
+    """The diagnosis of a build whose third line begins the output of a failing RUN."""
+    joint = "" if glue else "\n"
+    log = (
+        f"Step 1/1 : RUN {command}\n ---> Running in 0123456789ab\n{output}{joint}"
+        f"The command '/bin/sh -c {command}' returned a non-zero code: {code}\n"
+    )
+    (build,) = parse(log)
+    return diagnose(build)
+
+
+class TestRanking:
+    def test_a_cause_beats_the_wrappers_behind_it(self) -> None:
+        diagnosis = failed(
+            "make",
+            "main.c:3:10: fatal error: zlib.h: No such file or directory\ncompilation terminated.\n"
+            "make[1]: *** [Makefile:7: main.o] Error 1\nmake: *** [Makefile:2: all] Error 2",
+            2,
+        )
+        assert diagnosis.root_line is not None
+        assert diagnosis.root_line.number == 3
+        assert diagnosis.cause == "c.missing-header"
+        assert diagnosis.subject["header"] == "zlib.h"
+        assert diagnosis.remedy == "Install the development package that has zlib.h."
+
+    def test_warnings_do_not_win(self) -> None:
+        diagnosis = failed(
+            "apt-get install -y nosuch",
+            "E: Unable to locate package nosuch\n"
+            "debconf: unable to initialize frontend: Dialog\n"
+            "W: GPG error: http://deb.example x InRelease: NO_PUBKEY 0123456789ABCDEF",
+            100,
+        )
+        assert diagnosis.cause == "apt.locate"
+        assert diagnosis.subject == {"package": "nosuch"}
+
+    def test_the_first_of_a_tools_complaints_is_shown(self) -> None:
+        output = "\n".join(f"E: Unable to locate package p{i}" for i in range(5))
+        diagnosis = failed("apt-get install p0 p1", output, 100)
+        assert diagnosis.root_line == (3, "E: Unable to locate package p0")
+
+    def test_the_last_exception_is_shown(self) -> None:
+        diagnosis = failed(
+            "python app.py",
+            "Traceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 'a'\n\n"
+            "During handling of the above exception, another exception occurred:\n\n"
+            'Traceback (most recent call last):\n  File "b.py", line 2\nValueError: no b',
+        )
+        assert diagnosis.root_line is not None
+        assert diagnosis.root_line.text == "ValueError: no b"
+        assert diagnosis.cause == "python.traceback"
+
+    def test_what_was_tolerated_far_above_loses(self) -> None:
+        progress = "\n".join(f"working on part {i}" for i in range(400))
+        diagnosis = failed(
+            "./build.sh",
+            f"cat: /etc/old.conf: No such file or directory\n{progress}\nE: Unable to locate package q",
+        )
+        assert diagnosis.cause == "apt.locate"
+
+    def test_the_exit_code_decides_between_tools(self) -> None:
+        output = "curl: (6) Could not resolve host: files.example\n/bin/sh: 1: unpack: not found"
+        assert failed("a; unpack", output, 127).cause == "sh.command-not-found"
+
+    def test_a_line_no_rule_knows_takes_the_cause_of_the_wrapper(self) -> None:
+        diagnosis = failed(
+            "pip install .",
+            "    Error: could not determine the server's version\n    ----------------\n"
+            "ERROR: Command errored out with exit status 1: python setup.py egg_info",
+        )
+        assert diagnosis.root_line is not None
+        assert diagnosis.root_line.number == 3
+        assert diagnosis.cause == "pip.sdist-build"
+
+    def test_the_shells_trace_is_no_error_line(self) -> None:
+        diagnosis = failed("set -x; run", "something gave way\n+ echo error: failed")
+        assert diagnosis.root_line is not None
+        assert diagnosis.root_line.text != "+ echo error: failed"
+
+    def test_the_last_line_is_taken_for_want_of_a_better_one(self) -> None:
+        diagnosis = failed("./check", "looking around\nthe moon is in the wrong house")
+        assert diagnosis.root_line == (4, "the moon is in the wrong house")
+        assert diagnosis.cause == "unknown"
+
+    def test_candidates_are_best_first_and_hold_the_root_line(self) -> None:
+        diagnosis = failed("make", "x.c:1:1: error: no\nmake: *** [all] Error 1", 2)
+        assert diagnosis.candidates[0].line == diagnosis.root_line
+        confidences = [candidate.confidence for candidate in diagnosis.candidates]
+        assert confidences == sorted(confidences, reverse=True)
+        assert sum(confidences) <= 1
+
+
+class TestGluedLines:
+    def test_only_the_programs_part_is_the_text(self) -> None:
+        diagnosis = failed("apt-get install x", "Do you want to continue? [Y/n] Abort.", glue=True)
+        assert diagnosis.root_line == (3, "Do you want to continue? [Y/n] Abort.")
+        assert diagnosis.cause == "apt.needs-yes"
+
+    def test_escape_sequences_are_not_text(self) -> None:
+        diagnosis = failed("pip3 -V", "\x1b[91m/bin/sh: 1: pip3: not found\n\x1b[0m", 127, glue=True)
+        assert diagnosis.root_line == (3, "/bin/sh: 1: pip3: not found")
+        assert diagnosis.subject == {"command": "pip3"}
+
+
+class TestSilence:
+    @pytest.mark.parametrize(
+        ("command", "code", "cause"),
+        [
+            ("wget -q https://files.example/a.tgz", 8, "net.silent"),
+            ("curl -fs https://files.example/a.tgz -o a.tgz", 22, "net.silent"),
+            ('test -n "$GIT_COMMIT"', 1, "dockerfile.guard-arg"),
+            ("grep -q ready status", 1, "sh.set-e-test"),
+            ("exit 3", 3, "intentional.exit"),
+            ("./train", 137, "exec.exit-137"),
+            ("./train", 139, "exec.exit-139"),
+            ("./train", 127, "exec.exit-127"),
+        ],
+    )
+    def test_command_and_exit_code_speak(self, command: str, code: int, cause: str) -> None:
+        diagnosis = failed(command, "", code, glue=True)
+        assert diagnosis.cause == cause
+        assert diagnosis.root_line is not None
+        assert "returned a non-zero code" in diagnosis.root_line.text
+
+    def test_what_the_command_names_is_the_subject(self) -> None:
+        diagnosis = failed("wget -q https://files.example/a.tgz", "", 4, glue=True)
+        assert diagnosis.subject == {"url": "https://files.example/a.tgz"}
+        assert diagnosis.remedy is not None
+        assert "https://files.example/a.tgz" in diagnosis.remedy
+
+    def test_a_program_that_spoke_goes_first(self) -> None:
+        diagnosis = failed("wget -q a && tar x", "tar: short read", 8)
+        assert diagnosis.cause == "net.bad-archive"
+
+
+class TestBuilder:
+    @pytest.mark.parametrize(
+        ("words", "cause"),
+        [
+            ("COPY failed: stat /var/lib/docker/tmp/docker-builder12/a.txt: no such file or directory", "dockerfile.copy-missing"),
+            ("manifest for base:9 not found", "registry.manifest-unknown"),
+            ("invalid reference format", "dockerfile.bad-ref"),
+            ("toomanyrequests: You have reached your pull rate limit.", "registry.rate-limit"),
+            ("failed to do a thing nobody has heard of", "unknown"),
+        ],
+    )  # fmt: skip
+    def test_closing_words_are_the_root_line(self, words: str, cause: str) -> None:
+        (build,) = parse(f"Step 1/1 : COPY a.txt /\n{words}\n")
+        diagnosis = diagnose(build)
+        assert diagnosis.root_line == (2, words)
+        assert diagnosis.cause == cause
+
+
+class TestWithoutWords:
+    OUTPUT = "Step 1/2 : RUN make\n ---> Running in 0123456789ab\nx.c:1:1: error: no\n"
+
+    def test_a_cut_log_of_a_failed_build_is_searched(self) -> None:
+        (build,) = parse(Log(data=self.OUTPUT.encode(), status=Status.FAILED))
+        assert diagnose(build).cause == "c.error"
+
+    def test_a_log_without_a_builder_is_searched(self) -> None:
+        text = b"Collecting numpy==99\nERROR: No matching distribution found for numpy==99\n"
+        (build,) = parse(Log(data=text, status=Status.FAILED))
+        diagnosis = diagnose(build)
+        assert diagnosis.cause == "pip.no-version"
+        assert diagnosis.step is None
+
+    def test_a_log_that_says_success_explains_nothing(self) -> None:
+        text = b"Step 1/1 : FROM x\n ---> 0123456789ab\nSuccessfully built 0123456789ab\n"
+        (build,) = parse(Log(data=text, status=Status.FAILED))
+        diagnosis = diagnose(build)
+        assert diagnosis.root_line is None
+        assert diagnosis.cause == "unknown"
+        assert diagnosis.confidence < 0.1
+        assert diagnosis.candidates == ()
+
+
+class TestSuccess:
+    def test_a_build_that_succeeded_has_no_cause_whatever_it_printed(self) -> None:
+        text = (
+            "Step 1/1 : RUN make\n ---> Running in 0123456789ab\nERROR: No matching distribution found for x\n"
+            "Removing intermediate container 0123456789ab\n ---> ba9876543210\nSuccessfully built ba9876543210\n"
+        )
+        (build,) = parse(text)
+        assert diagnose(build) == Diagnosis(build)
+        assert diagnose(build).outcome is Outcome.SUCCEEDED
+
+
+def labels() -> list[dict[str, object]]:
+    path = FIXTURES / "labels.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+class TestRecordedBuilds:
+    """Against what the developer who recorded the builds says of them."""
+
+    def diagnosis(self, label: dict[str, object]) -> Diagnosis | None:
+        data = (FIXTURES / str(label["path"])).read_bytes()
+        for build in reversed(parse(data)):
+            if build.outcome is Outcome.FAILED:
+                return diagnose(build)
+        return None
+
+    def test_nearly_all_root_lines_and_causes_are_right(self) -> None:
+        lines = causes = total = 0
+        for label in labels():
+            if label["outcome"] != "failed" or label["root_line"] is None:
+                continue
+            diagnosis = self.diagnosis(label)
+            if diagnosis is None or diagnosis.root_line is None:
+                continue
+            total += 1
+            lines += diagnosis.root_line.number in [label["root_line"], *label["accepted"]]  # type: ignore[misc]
+            causes += diagnosis.cause in [label["cause"], *label.get("accepted_causes", ())]  # type: ignore[misc]
+        assert total >= 50
+        assert lines >= 0.95 * total
+        assert causes >= 0.9 * total
+
+    def test_no_build_that_succeeded_has_a_cause(self) -> None:
+        for label in labels():
+            if label["outcome"] != "succeeded":
+                continue
+            for build in parse((FIXTURES / str(label["path"])).read_bytes()):
+                diagnosis = diagnose(build)
+                assert (diagnosis.cause, diagnosis.root_line) == (None, None) or (
+                    build.outcome is Outcome.FAILED
+                )

@@ -1,0 +1,178 @@
+"""The rule files: every rule does what its samples say, and a wrong rule is refused with its place."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from logparse.diagnosis import Cause, Rule, RuleError, default_rules, load_causes, load_rules
+from logparse.diagnosis.rules import SUBJECTS, Pick, Role, Where
+from logparse.errors import LogparseError
+
+RULES = default_rules().rules
+CAUSES = {"x.y": Cause("x.y", "A thing", "code", "no", None)}
+GOOD = """
+[[rule]]
+id = "x.rule"
+cause = "x.y"
+role = "cause"
+anchors = ["broken"]
+pattern = 'broken (?P<package>\\w{1,9})'
+samples = ["broken pipe"]
+"""
+
+
+class TestEveryRule:
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+    def test_knows_its_samples(self, rule: Rule) -> None:
+        assert [sample for sample in rule.samples if rule.match(sample) is None] == []
+
+    @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.counter], ids=lambda rule: rule.id)
+    def test_leaves_its_counter_samples(self, rule: Rule) -> None:
+        assert [line for line in rule.counter if rule.match(line) is not None] == []
+
+    def test_there_are_many_for_the_common_tools(self) -> None:
+        tools = {rule.id.partition(".")[0] for rule in RULES}
+        assert {"apt", "apk", "pip", "npm", "maven", "go", "docker", "registry", "git", "net"} <= tools
+
+    def test_command_rules_name_exit_codes_or_bind_both_ends(self) -> None:
+        loose = [r.id for r in default_rules().command if not r.exits and not r.pattern.startswith("^")]
+        assert loose == []
+
+    def test_causes_are_all_described(self) -> None:
+        causes = default_rules().causes
+        assert "unknown" in causes
+        assert all(cause.title for cause in causes.values())
+
+
+class TestMatch:
+    def rule(self, **changes: object) -> Rule:
+        fields: dict[str, object] = {
+            "id": "x.rule",
+            "cause": "x.y",
+            "role": Role.CAUSE,
+            "anchors": ("broken",),
+            "pattern": r"broken (?P<package>\w{1,9})",
+            "samples": ("broken pipe",),
+        }
+        return Rule(**{**fields, **changes})  # type: ignore[arg-type]
+
+    def test_gives_what_the_line_names(self) -> None:
+        assert self.rule().match("a broken pipe") == {"package": "pipe"}
+
+    def test_needs_an_anchor(self) -> None:
+        assert self.rule(anchors=("absent",)).match("a broken pipe") is None
+
+    def test_honours_unless(self) -> None:
+        assert self.rule(unless="^warning").match("warning: broken pipe") is None
+
+    def test_applies_only_to_its_instruction(self) -> None:
+        rule = self.rule(instruction=r"\bpip\b")
+        assert rule.applies("RUN pip install x")
+        assert not rule.applies("RUN make")
+        assert self.rule().applies("RUN make")
+
+    def test_gives_up_on_a_pattern_that_does_not_end(self) -> None:
+        # Bounds alone do not keep nested repetitions from taking years: the time-out does.
+        rule = self.rule(anchors=("a",), pattern=r"^(?:(?:a{1,99}){1,99}){1,99}(?=b)c")
+        assert rule.match("a" * 4000) is None
+
+
+class TestRemedy:
+    def test_fills_in_what_the_line_names(self) -> None:
+        cause = Cause("x.y", "A thing", "code", "no", "Install {package}.")
+        assert cause.advice({"package": "libfoo"}) == "Install libfoo."
+
+    def test_leaves_out_sentences_about_what_is_not_known(self) -> None:
+        cause = Cause("x.y", "A thing", "code", "no", "Build again.\nAsked for {url}.")
+        assert cause.advice({}) == "Build again."
+
+    def test_is_absent_rather_than_empty(self) -> None:
+        assert Cause("x.y", "A thing", "code", "no", "Asked for {url}.").advice({}) is None
+        assert Cause("x.y", "A thing", "code", "no", None).advice({}) is None
+
+    def test_speaks_of_known_subjects_only(self) -> None:
+        everything = dict.fromkeys(SUBJECTS, "x")
+        for cause in default_rules().causes.values():
+            if cause.remedy is not None:
+                sentences = cause.remedy.strip().split("\n")
+                assert cause.advice(everything) == " ".join(
+                    sentence.format_map(everything) for sentence in sentences
+                )
+
+
+class TestLoading:
+    def load(self, folder: Path, text: str) -> tuple[Rule, ...]:
+        (folder / "tool.toml").write_text(text, encoding="utf-8")
+        return load_rules(folder, CAUSES, check_samples=True)
+
+    def test_reads_what_is_written(self, tmp_path: Path) -> None:
+        (rule,) = self.load(tmp_path, GOOD + 'pick = "last"\nexits = [7]\nwhere = "builder"\nweight = 3\n')
+        assert (rule.pick, rule.where, rule.weight) == (Pick.LAST, Where.BUILDER, 3)
+        assert rule.exits == {7}
+
+    @pytest.mark.parametrize(
+        ("old", "new", "reason"),
+        [
+            ('cause = "x.y"', 'cause = "x.z"', "unknown cause 'x.z'"),
+            ('role = "cause"', 'role = "reason"', "'reason' is not a valid Role"),
+            ('["broken pipe"]', '["broken "]', "the sample 'broken ' does not match"),
+            ('["broken pipe"]', "[]", "a rule needs 'samples'"),
+            ('["broken"]', "[]", "a rule needs 'anchors'"),
+            ('["broken"]', '["broken", ""]', "an empty anchor"),
+            (r"\w{1,9}", r"\w+", "the repetition '+' at 21 has no upper bound"),
+            (r"\w{1,9}", r"\w*?", "the repetition '*' at 21 has no upper bound"),
+            (r"\w{1,9}", r"\w{2,}", "the repetition '{2,}' at 21 has no upper bound"),
+            ("<package>", "<parcel>", "unknown subject 'parcel'"),
+            (r"\w{1,9})", r"\w{1,9}", "missing )"),
+            ("anchors", "ankers", "a rule needs 'anchors'"),
+            ('role = "cause"', 'role = "cause"\ncolour = "red"', "unknown key 'colour'"),
+            ('id = "x.rule"', "id = ", "Invalid value"),
+        ],
+    )
+    def test_refuses_a_wrong_rule_and_names_the_reason(
+        self, tmp_path: Path, old: str, new: str, reason: str
+    ) -> None:
+        assert old in GOOD
+        with pytest.raises(RuleError) as refused:
+            self.load(tmp_path, GOOD.replace(old, new))
+        assert str(refused.value).startswith("tool.toml")
+        assert reason in str(refused.value)
+
+    def test_refuses_an_id_that_is_taken(self, tmp_path: Path) -> None:
+        with pytest.raises(RuleError, match=r"tool\.toml, x\.rule: the id is taken"):
+            self.load(tmp_path, GOOD + GOOD)
+
+    def test_refuses_a_counter_sample_that_matches(self, tmp_path: Path) -> None:
+        with pytest.raises(RuleError, match="'broken off' matches, and must not"):
+            self.load(tmp_path, GOOD + 'counter = ["broken off"]')
+
+    def test_accepts_possessive_repetitions_and_literal_signs(self, tmp_path: Path) -> None:
+        text = GOOD.replace(r"(?P<package>\w{1,9})", r"(?P<package>\w{1,9}+)|g\+\+|[*+]")
+        assert self.load(tmp_path, text)[0].match("broken g++") is not None
+
+    @pytest.mark.parametrize(
+        ("entry", "reason"),
+        [
+            ('owner = "code"\nretry = "no"', "a cause needs a title"),
+            ('title = "T"\nowner = "nobody"\nretry = "no"', "unknown owner 'nobody'"),
+            ('title = "T"\nowner = "code"\nretry = "often"', "yes, no or maybe, not 'often'"),
+            ('title = "T"\nowner = "code"\nretry = "no"\ncolour = "red"', "unknown key 'colour'"),
+        ],
+    )
+    def test_refuses_a_wrong_cause(self, tmp_path: Path, entry: str, reason: str) -> None:
+        path = tmp_path / "causes.toml"
+        path.write_text(f'["x.y"]\n{entry}\n', encoding="utf-8")
+        with pytest.raises(RuleError, match=r"causes\.toml, x\.y: ") as refused:
+            load_causes(path)
+        assert reason in str(refused.value)
+
+    def test_errors_are_of_the_package(self, tmp_path: Path) -> None:
+        with pytest.raises(LogparseError):
+            load_causes(tmp_path / "absent.toml")
+
+    def test_the_files_of_the_package_load(self) -> None:
+        here = files("logparse.diagnosis")
+        assert load_rules(here / "rules", load_causes(here / "causes.toml")) == RULES
