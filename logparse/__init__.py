@@ -17,7 +17,7 @@ from logparse.analytics import SCHEMAS, Tables, failure_causes, step_timings, ta
 from logparse.builds import read_builds
 from logparse.diagnosis import diagnose, messages
 from logparse.errors import LogparseError
-from logparse.fetch import Archive, Client, FetchReport, RecordedCluster, read_logs
+from logparse.fetch import Archive, Client, FetchReport, RecordedCluster, embedded_cluster, read_logs
 from logparse.fetch import fetch as fetch_logs
 from logparse.model import (
     Build,
@@ -75,6 +75,7 @@ __all__ = [
     "Timing",
     "TimingSource",
     "diagnose",
+    "embedded_cluster",
     "export",
     "failure_causes",
     "fetch_logs",

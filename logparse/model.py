@@ -230,6 +230,14 @@ class Tape:
         """The element at `index` (0-based, not negative)."""
         return Element(Kind(self.kinds[index]), self.ends[index - 1] if index else 0, self.ends[index])
 
+    def of_kind(self, kind: Kind, first: int = 0, last: int | None = None) -> Iterator[Element]:
+        """Those of elements `first` to `last` (exclusive) that are of one kind, in order."""
+        last = len(self) if last is None else last
+        index = self.kinds.find(kind, first, last)
+        while index >= 0:
+            yield self.element(index)
+            index = self.kinds.find(kind, index + 1, last)
+
     def elements(self, first: int = 0, last: int | None = None) -> Iterator[Element]:
         """Elements `first` to `last` (exclusive), in order."""
         for index in range(first, len(self) if last is None else last):
@@ -316,8 +324,10 @@ class Step:
         Whether the build ended at this step.
     timing
         Seconds and their source.
-    span, header, outputs
-        The whole step, its first line, and what programs in it printed.
+    start, header_end, end
+        Where the step begins in its log, its first line ends, and the whole of it ends.
+    outputs
+        What programs in it printed.
     """
 
     number: int
@@ -334,10 +344,21 @@ class Step:
     failed: bool
     triggers: int
     timing: Timing
-    span: Span
-    header: Span
+    start: int
+    header_end: int
+    end: int
     outputs: tuple[Span, ...]
     log: Log = field(repr=False, compare=False)
+
+    @property
+    def span(self) -> Span:
+        """The bytes of the whole step."""
+        return Span(self.start, self.end)
+
+    @property
+    def header(self) -> Span:
+        """The bytes of its first line."""
+        return Span(self.start, self.header_end)
 
     @property
     def text(self) -> str:
@@ -482,7 +503,8 @@ class Build:
     @cached_property
     def unknown_bytes(self) -> int:
         """How many bytes were not understood (they are kept as elements of kind ``UNKNOWN``)."""
-        return sum(e.end - e.start for e in self.elements() if e.kind is Kind.UNKNOWN)
+        unknown = self.tape.of_kind(Kind.UNKNOWN, self.first, self.last)
+        return sum(element.end - element.start for element in unknown)
 
     @cached_property
     def contents(self) -> Contents:

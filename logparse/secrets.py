@@ -7,9 +7,10 @@ Logs are archived as they came, but whatever logparse writes for people passes t
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
-__all__ = ["mask"]
+__all__ = ["mask", "mask_parts"]
 
 MASK = "***"
 
@@ -34,7 +35,9 @@ _TOKENS = re.compile(
 _LABELLED = re.compile(
     r"(?i)("
     r"\b(?:[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|auth[_-]?key|credentials?))[\"']?\s{0,2}(?:=|:(?!//)\s?)[\"']?"
+    r"|auth[_-]?key|credentials?))[\"']?\s{0,2}"
+    # Behind a colon may stand a message, too; a secret is quoted, or has a digit in it.
+    r"(?:=[\"']?|:(?!//)\s?(?:[\"']|(?=[^\s\"']{0,256}\d)))"
     r"|--(?:password|passwd|token|secret|api-key)[ =][\"']?"
     r"|\bauthorization[\"']?:\s{0,2}[\"']?(?:basic|bearer|simple|token)\s+"
     r"|_authToken\s?=\s?"
@@ -78,3 +81,22 @@ def mask(text: str) -> str:
     text = _TOKENS.sub(MASK, text)
     text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
     return _LABELLED.sub(_mask_value, text)
+
+
+def mask_parts(parts: Mapping[str, str], *sources: str) -> dict[str, str]:
+    """Mask what was cut out of lines: a piece of a secret no longer looks like one.
+
+    Parameters
+    ----------
+    parts
+        Named pieces of the sources.
+    sources
+        The lines they come from. A piece that is not in any of them once their secrets are masked was,
+        or held, a part of one.
+    """
+    masked = [mask(source) for source in sources]
+    if masked == list(sources):
+        return {name: mask(part) for name, part in parts.items()}
+    return {
+        name: mask(part) if any(part in source for source in masked) else MASK for name, part in parts.items()
+    }

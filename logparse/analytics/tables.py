@@ -189,8 +189,8 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
             timing.source.value,
             timing.group,
             sum(end - start for start, end in step.outputs),
-            step.span.start,
-            step.span.end,
+            step.start,
+            step.end,
         )
 
 

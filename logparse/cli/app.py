@@ -38,7 +38,7 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH...",
-        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, archives, or '-'.",
+        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, archives, '-'.",
         show_default=False,
     ),
 ]
@@ -127,13 +127,14 @@ def fetch(
     """Fetch the logs that a raw archive lacks. The key comes from ALGORITHMIA_API_KEY or the profile."""
     if route not in {"builds", "versions", "both"}:
         raise UsageError(f"{route!r} is no route; give builds, versions or both.")
+    first = _time(since)
     with Client(address, profile=profile, max_connections=workers) as client:
         report = fetch_logs(
             client,
             algorithm,
             Archive(out),
             route=route,  # type: ignore[arg-type]  # checked above
-            since=_time(since),
+            since=first,
             status=status,
             limit=limit,
             workers=workers,

@@ -14,33 +14,16 @@ from logparse.cli.console import Format, console, safe
 from logparse.cli.extras import server
 from logparse.cli.screens import plain_table, show_diagnoses, show_fetch
 from logparse.diagnosis import diagnose
-from logparse.errors import SourceError
-from logparse.fetch import Archive, Client, RecordedCluster, fetch, rich_progress
+from logparse.fetch import Archive, Client, RecordedCluster, embedded_cluster, fetch, rich_progress
 from logparse.model import Outcome
 from logparse.report import export
 
-__all__ = ["recorded_cluster", "run_demo"]
+__all__ = ["run_demo"]
 
 TOKEN = "simDemoKeyOfTheLocalCluster0"  # noqa: S105  it opens recorded builds on this machine only
 
 # Failures and causes that are listed; the report has all of them.
 _SHOWN = 12
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def recorded_cluster() -> Path:
-    """Where the recorded cluster is: inside an installed package, or in the repository's ``fixtures/``.
-
-    Raises
-    ------
-    SourceError
-        It is in neither place.
-    """
-    for path in (_PACKAGE / "_cluster", _PACKAGE.parent / "fixtures" / "cluster"):
-        if path.is_dir():
-            return path
-    raise SourceError("The recorded cluster is not part of this installation; install logparse anew.")
 
 
 def run_demo(out: Path) -> None:
@@ -51,7 +34,7 @@ def run_demo(out: Path) -> None:
     out
         Folder of the five Parquet tables; the raw archive is in ``archive/`` below it.
     """
-    cluster = RecordedCluster(recorded_cluster())
+    cluster = RecordedCluster(embedded_cluster())
     archive = Archive(str(out / "archive"))
     with server().LocalCluster(cluster, token=TOKEN) as local:
         console.print(f"Serving recorded builds of {len(cluster)} algorithms on {local.address}\n")

@@ -9,10 +9,11 @@ from logparse.diagnosis.confidence import NOTHING, Tier, confidence
 from logparse.diagnosis.fingerprint import fingerprint
 from logparse.diagnosis.lines import Row, rows
 from logparse.diagnosis.root_line import Found, inherited, rank, search
-from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules
+from logparse.diagnosis.rules import UNKNOWN, Role, Rule, RuleBook, default_rules
 from logparse.model import Build, Candidate, Diagnosis, Kind, Line, Outcome, Span, Step
+from logparse.secrets import mask_parts
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "explain"]
 
 _SHOWN = 5
 """Candidates in a diagnosis."""
@@ -22,7 +23,6 @@ _TELLING, _VAGUE, _FINAL = 70.0, 40.0, 92.0
 """Scores that a line must reach to explain more than the command does: where the exit code is one that only
 few tools leave with, where it could be anything's, and where the command itself ends with a failure."""
 _COMMON_EXITS = frozenset({1, 2, 100, 128})
-_UNKNOWN = "unknown"
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Verdict:
     tier: Tier
     row: Row | None = None
     rule: Rule | None = None
-    cause: str = _UNKNOWN
+    cause: str = UNKNOWN
     subject: dict[str, str] = field(default_factory=dict)
     others: Sequence[Found] = ()
     says: str = ""
@@ -66,6 +66,12 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
     verdict = _verdict(build, step, book)
     cause = book.causes.get(verdict.cause)
     root = Line(verdict.row.number, verdict.row.text) if verdict.row is not None else None
+    sources = [
+        root.text if root else "",
+        step.text if step else "",
+        *(one.row.text for one in verdict.others),
+    ]
+    subject = mask_parts(verdict.subject, *sources) if verdict.subject else {}
     diagnosis = Diagnosis(
         build,
         step=step,
@@ -74,10 +80,10 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
         title=cause.title if cause else None,
         owner=cause.owner if cause else None,
         retry=cause.retry if cause else None,
-        remedy=cause.advice(verdict.subject) if cause else None,
+        remedy=cause.advice(subject) if cause else None,
         confidence=confidence(verdict.tier) if root else NOTHING,
         candidates=_candidates(verdict, root),
-        subject=verdict.subject,
+        subject=subject,
         fingerprint=fingerprint(verdict.cause, verdict.says or (root.text if root else "")),
     )
     return diagnosis, verdict.tier
@@ -159,10 +165,10 @@ def _spoken(found: Sequence[Found]) -> _Verdict:
         if wrapper is not None:
             return _Verdict(Tier.CLASSED, best.row, wrapper, wrapper.cause, {}, found)
         looks = best.score > 0 and len(found) > 1
-        return _Verdict(Tier.LOOKS if looks else Tier.LAST, best.row, None, _UNKNOWN, {}, found)
+        return _Verdict(Tier.LOOKS if looks else Tier.LAST, best.row, None, UNKNOWN, {}, found)
     if rule.role is not Role.CAUSE:
         tier = Tier.SYMPTOM
-    elif rule.exits and best.exits:
+    elif best.exits:
         tier = Tier.EXIT
     else:
         tier = Tier.NEAR if best.distance <= _NEAR else Tier.FAR

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from logparse.diagnosis.lines import notable, rows
-from logparse.diagnosis.root_line import gate_for
+from logparse.diagnosis.root_line import sieve_of
 from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules
 from logparse.model import Build, Line, Message, Outcome, Step
+from logparse.secrets import mask_parts
 
 __all__ = ["messages"]
 
@@ -43,21 +44,16 @@ def _of_step(
 ) -> list[Message]:
     found: list[Message] = []
     instruction = step.text
-    candidates = [rule for rule in book.output if rule.applies(instruction)]
-    for row, passed in notable(rows(build.log.data, step.outputs), gate_for(book)):
-        if not passed:
+    sieve = sieve_of(book)
+    for row, passed in notable(rows(build.log.data, step.outputs), sieve.gate):
+        matches = sieve.match(row.text, instruction) if passed else []
+        if not matches:
             continue
-        best: tuple[Rule, dict[str, str]] | None = None
-        for rule in candidates:
-            subject = rule.match(row.text)
-            if subject is not None and (best is None or _key(rule) > _key(best[0])):
-                best = rule, subject
-        if best is None:
-            continue
-        rule, subject = best
+        rule, subject = max(matches, key=lambda match: _key(match[0]))
         severity = "error" if failed and rule.role is not Role.WARNING else "warning"
         line = Line(row.number, row.text)
         cause = rule.cause if rule.role is not Role.WARNING else None
+        subject = mask_parts(subject, row.text, instruction) if subject else subject
         found.append(Message(index, line, severity, rule.id, cause, subject))
         if len(found) >= limit:
             break

@@ -21,14 +21,17 @@ import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from logparse.diagnosis.lines import Gate, Row, notable
-from logparse.diagnosis.rules import Pick, Role, Rule, RuleBook, anchors
+from logparse.diagnosis.rules import Pick, Role, Rule, RuleBook
 
-__all__ = ["Evidence", "Found", "rank", "search"]
+__all__ = ["Evidence", "Found", "Sieve", "inherited", "rank", "search", "sieve_of"]
 
 _RUN = 150
 """Lines between two matches of a rule that still belong to one run."""
+_TAIL = 6
+"""Lines that may stand between the wrappers at an output's end."""
 _KEPT = 40
 """Lines without a rule that are kept: the latest ones."""
 
@@ -45,10 +48,10 @@ class _Looks:
     """What lines look like that report an error in no known form."""
 
     ANCHORS = (
-        "rror", "ERROR", "atal", "FATAL", "ailed", "FAILED", "ailure", "annot", "an't", "nable to", "ould not",
-        "not found", "o such", "nvalid", "xception", "issing", "enied", "efused", "anic", "bort", "ndefined",
-        "nknown", "nsupported", "not supported", "equired", "equires", "ust be", "not exist", "n't exist",
-        "onflict", "ncompatible", "not installed", "ERR!",
+        "rror", "ERROR", "atal", "FATAL", "ailed", "FAILED", "ailure", "annot", "an't", "nable to",
+        "ould not", "not found", "o such", "nvalid", "xception", "issing", "enied", "efused", "anic",
+        "bort", "ndefined", "nknown", "nsupported", "not supported", "equired", "equires", "ust be",
+        "not exist", "n't exist", "onflict", "ncompatible", "not installed", "ERR!",
     )  # fmt: skip
     # ``error:`` with a word's edge on both sides: neither a package liberror nor a file errors.c counts.
     STRONG = re.compile(
@@ -66,9 +69,10 @@ class _Looks:
     )
     # Lines of a tool at its ordinary work, whatever words occur in them.
     HARMLESS = re.compile(
-        r"^\s{0,8}(?:checking |Selecting previously|Preparing to unpack|Unpacking |Setting up |Get:\d|Hit:|Ign:"
-        r"|Collecting |Downloading |Downloaded |Compiling |Processing |copying |creating |adding |inflating: "
-        r"|Requirement already|Building wheel|\(\d{1,4}/\d{1,4}\) |> Task |-- |\[\s{0,3}\d{1,3}%\]|\s{0,4}at "
+        r"^\s{0,8}(?:checking |Selecting previously|Preparing to unpack|Unpacking |Setting up |Get:\d|Hit:"
+        r"|Ign:|Collecting |Downloading |Downloaded |Compiling |Processing |copying |creating |adding "
+        r"|inflating: |Requirement already|Building wheel|\(\d{1,4}/\d{1,4}\) |> Task |-- "
+        r"|\[\s{0,3}\d{1,3}%\]|\s{0,4}at "
         r"|File \"|gcc |g\+\+ |cc |/bin/sh \S{0,200}libtool|\S{1,200}:\d{1,6}:in [`']|\[INFO\]|\[DEBUG\]"
         r"|\[info\]|\[WARN|\[warn\]|INFO[: ]|DEBUG[: ]|W: |Note: |In file included)"
         r"|\bwarning\b|\bWARN(?:ING)?\b|\b0 (?:errors?|failures?|failed)\b|\bdeprecated\b|No errors?\b",
@@ -132,16 +136,44 @@ class Found:
         return self.rule.role if self.rule is not None else None
 
 
-_GATES: dict[int, tuple[RuleBook, Gate]] = {}
+class Sieve:
+    """Shows a line to those rules only that have an anchor in it.
+
+    Parameters
+    ----------
+    rules
+        The rules to choose from.
+    """
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._by_anchor: dict[str, list[Rule]] = {}
+        for rule in rules:
+            for anchor in rule.anchors:
+                self._by_anchor.setdefault(anchor, []).append(rule)
+        self.gate = Gate({*self._by_anchor, *_Looks.ANCHORS})
+
+    def match(self, text: str, instruction: str) -> list[tuple[Rule, dict[str, str]]]:
+        """The rules that recognise a line of a step with this `instruction`, with what the line names."""
+        seen: dict[str, Rule] = {}
+        for anchor in self.gate.inside(text):
+            for rule in self._by_anchor.get(anchor, ()):
+                seen[rule.id] = rule
+        found = []
+        for _, rule in sorted(seen.items()):
+            subject = rule.match(text)
+            if subject is not None and rule.applies(instruction):
+                found.append((rule, subject))
+        return found
 
 
-def gate_for(book: RuleBook) -> Gate:
-    """The gate of a rule book's output rules, built once."""
-    known = _GATES.get(id(book))
-    if known is None or known[0] is not book:
-        known = (book, Gate({*anchors(book.output), *_Looks.ANCHORS}))
-        _GATES[id(book)] = known
-    return known[1]
+_SIEVES: WeakKeyDictionary[RuleBook, Sieve] = WeakKeyDictionary()
+
+
+def sieve_of(book: RuleBook) -> Sieve:
+    """The sieve of a book's rules about output, made once."""
+    if book not in _SIEVES:
+        _SIEVES[book] = Sieve(book.output)
+    return _SIEVES[book]
 
 
 def search(lines: Iterable[Row], book: RuleBook, instruction: str = "") -> Evidence:
@@ -157,9 +189,9 @@ def search(lines: Iterable[Row], book: RuleBook, instruction: str = "") -> Evide
         The failing instruction, which some rules depend on.
     """
     evidence = Evidence()
-    rules = [rule for rule in book.output if rule.applies(instruction)]
+    sieve = sieve_of(book)
     announced: list[tuple[Rule, dict[str, str]]] = []
-    for row, passed in notable(lines, gate_for(book)):
+    for row, passed in notable(lines, sieve.gate):
         evidence.places = row.place + 1
         if row.text.startswith(_TRACES):
             continue
@@ -169,16 +201,13 @@ def search(lines: Iterable[Row], book: RuleBook, instruction: str = "") -> Evide
         announced.clear()
         if not passed:
             continue
-        known = False
-        for rule in rules:
-            subject = rule.match(row.text)
-            if subject is not None:
-                known = True
-                if rule.pick is Pick.NEXT:
-                    announced.append((rule, subject))
-                else:
-                    _extend(evidence, rule, row, subject)
-        if not known:
+        matches = sieve.match(row.text, instruction)
+        for rule, subject in matches:
+            if rule.pick is Pick.NEXT:
+                announced.append((rule, subject))
+            else:
+                _extend(evidence, rule, row, subject)
+        if not matches:
             worth = _Looks.worth(row.text)
             if worth:
                 evidence.unknown.append((row, worth))
@@ -234,10 +263,6 @@ def _end(evidence: Evidence) -> int:
             break
         end = min(end, first)
     return end
-
-
-_TAIL = 6
-"""Lines that may stand between the wrappers at an output's end."""
 
 
 def _far(distance: int) -> float:

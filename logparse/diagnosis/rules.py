@@ -14,8 +14,8 @@ recognised::
     counter = ["Unable to locate the config file"]            # lines that must not
 
 and optionally ``weight`` (how telling it is beside rules of its role), ``exits`` (exit codes of the tool that
-prints it), ``where``, ``pick``, ``unless`` (a pattern of lines it must not take) and ``instruction`` (a pattern
-that the failing instruction must match).
+prints it), ``where``, ``pick``, ``unless`` (a pattern of lines it must not take) and ``instruction``
+(a pattern that the failing instruction must match).
 
 Anchors are what makes many rules cheap: a line is shown to a rule's pattern only if an anchor of it is in
 the line. Patterns carry a bound on every repetition, so that no line, however made, can keep one busy;
@@ -28,7 +28,7 @@ Loading checks everything that is cheap to check. The samples are run by the tes
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache, cached_property
@@ -36,12 +36,13 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
 
-import regex  # type: ignore[import-untyped]
+import regex
 
 from logparse.errors import LogparseError
 
 __all__ = [
     "SUBJECTS",
+    "UNKNOWN",
     "Cause",
     "Pick",
     "Role",
@@ -58,10 +59,10 @@ _TIME_OUT = 0.1
 """Seconds a pattern may look at one line. Nothing that obeys the bounds has been seen to need a hundredth."""
 
 SUBJECTS = frozenset({
-    "branch", "code", "command", "constraint", "count", "directory", "distribution", "file", "goal", "group", "header",
-    "host", "image", "instruction", "key", "library", "line", "module", "option", "package", "platform", "plugin",
-    "port", "reason", "repository", "required", "script", "service", "status", "symbol", "target", "task", "test",
-    "tool", "url", "user", "variable", "version",
+    "branch", "code", "command", "constraint", "distribution", "file", "goal", "header", "host", "image",
+    "instruction", "key", "library", "line", "module", "option", "package", "platform", "plugin", "port",
+    "reason", "repository", "required", "script", "status", "symbol", "target", "task", "test", "tool", "url",
+    "user", "variable", "version",
 })  # fmt: skip
 """What a line can name. A pattern's groups must be called one of these, so that subjects have fixed types."""
 
@@ -101,20 +102,28 @@ class Pick(StrEnum):
     """Which line of a run of lines of the same rule is the one to show."""
 
     FIRST = "first"
-    """Tools that go on after an error (compilers, apt's list of missing packages): the rest follows from it."""
+    """Tools that go on after an error (compilers, apt's missing packages): the rest follows."""
     LAST = "last"
     """Programs that stop at an error: what they printed before was tolerated."""
     NEXT = "next"
     """The line behind it: ``rake aborted!`` announces the reason."""
 
 
+UNKNOWN = "unknown"
+"""The cause of a failure that no rule knows."""
+
+
 class Cause(NamedTuple):
-    """A class of failure, as ``causes.toml`` describes it. `remedy` may hold ``{subjects}`` to fill in."""
+    """A class of failure, as ``causes.toml`` describes it. `remedy` may hold ``{subjects}`` to fill in.
+
+    Of a failure that no rule knows nobody can say whose side it is on, or whether building again helps: only
+    ``unknown`` has neither `owner` nor `retry`.
+    """
 
     id: str
     title: str
-    owner: str
-    retry: str
+    owner: str | None
+    retry: str | None
     remedy: str | None
 
     def advice(self, subject: Mapping[str, str]) -> str | None:
@@ -186,7 +195,7 @@ class Rule:
             return False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RuleBook:
     """Causes and rules that fit together, indexed for use."""
 
@@ -237,17 +246,19 @@ def load_causes(path: Traversable) -> dict[str, Cause]:
         cause = Cause(
             name,
             str(entry.get("title", "")),
-            str(entry.get("owner", "")),
-            str(entry.get("retry", "")),
+            entry.get("owner"),
+            entry.get("retry"),
             entry.get("remedy"),
         )
         if not cause.title:
             raise RuleError(f"{path.name}, {name}: a cause needs a title.")
+        causes[name] = cause
+        if name == UNKNOWN:
+            continue
         if cause.owner not in _OWNERS:
             raise RuleError(f"{path.name}, {name}: unknown owner {cause.owner!r}.")
         if cause.retry not in _RETRIES:
             raise RuleError(f"{path.name}, {name}: retry is yes, no or maybe, not {cause.retry!r}.")
-        causes[name] = cause
     return causes
 
 
@@ -363,8 +374,3 @@ def _check_samples(where: str, rule: Rule) -> None:
                 raise RuleError(f"{where}: {counter!r} matches, and must not.")
     except regex.error as error:
         raise RuleError(f"{where}: {error}.") from error
-
-
-def anchors(rules: Iterable[Rule]) -> set[str]:
-    """All anchors of `rules`."""
-    return {anchor for rule in rules for anchor in rule.anchors}

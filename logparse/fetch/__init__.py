@@ -13,7 +13,7 @@ from __future__ import annotations
 from logparse.fetch.api import BuildInfo, VersionInfo
 from logparse.fetch.archive import Archive, is_archive
 from logparse.fetch.client import Client
-from logparse.fetch.cluster import RecordedCluster, is_recorded_cluster
+from logparse.fetch.cluster import RecordedCluster, embedded_cluster, is_recorded_cluster
 from logparse.fetch.config import Settings, Token, find_settings
 from logparse.fetch.progress import NullProgress, Progress, rich_progress
 from logparse.fetch.records import LogState, Record
@@ -38,6 +38,7 @@ __all__ = [
     "Skip",
     "Token",
     "VersionInfo",
+    "embedded_cluster",
     "fetch",
     "find_settings",
     "is_archive",

@@ -32,7 +32,7 @@ from logparse.fetch.config import Token, find_settings
 from logparse.fetch.retry import Retry
 from logparse.model import Status
 
-__all__ = ["PAGE_SIZE", "Client", "split_algorithm"]
+__all__ = ["PAGE_SIZE", "Client", "split_algorithm", "to_bytes"]
 
 PAGE_SIZE = 50
 """The API's documented default; the largest page is not documented, so no more is asked for unbidden."""
@@ -57,7 +57,8 @@ class Client:
     retry
         When to ask again.
     max_connections
-        The most that are open at once.
+        The most that are open at once. The default serves the 16 workers of
+        :func:`logparse.fetch.fetch`, and its listing.
     max_bytes
         The longest answer that is read.
 
@@ -83,7 +84,7 @@ class Client:
         profile: str | None = None,
         timeout: tuple[float, float] = (10.0, 120.0),
         retry: Retry | None = None,
-        max_connections: int = 16,
+        max_connections: int = 17,
         ca_bundle: str | os.PathLike[str] | None = None,
         max_bytes: int = _MAX_BYTES,
     ) -> None:

@@ -25,7 +25,7 @@ from logparse.errors import SourceError
 from logparse.fetch.api import BuildInfo, VersionInfo
 from logparse.model import Log
 
-__all__ = ["RecordedAlgorithm", "RecordedCluster", "is_recorded_cluster"]
+__all__ = ["RecordedAlgorithm", "RecordedCluster", "embedded_cluster", "is_recorded_cluster"]
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
@@ -33,6 +33,22 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 def is_recorded_cluster(path: str | Path) -> bool:
     """Tell whether `path` is a folder that holds at least one ``<owner>/<name>/builds.json``."""
     return next(_indexes(Path(path)), None) is not None
+
+
+def embedded_cluster() -> Path:
+    """The recorded cluster that comes with logparse: 200 builds of six algorithms, made by real engines.
+
+    Raises
+    ------
+    SourceError
+        If it is missing from this installation.
+    """
+    package = Path(__file__).resolve().parents[1]
+    # In a wheel it is inside the package; in the repository it is where it was recorded.
+    for path in (package / "_cluster", package.parent / "fixtures" / "cluster"):
+        if path.is_dir():
+            return path
+    raise SourceError("The recorded cluster is not part of this installation: install logparse anew.")
 
 
 class RecordedCluster:

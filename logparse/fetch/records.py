@@ -37,7 +37,7 @@ import pyarrow as pa
 from logparse.fetch.api import BuildInfo, VersionInfo
 from logparse.model import Status
 
-__all__ = ["ARCHIVE_VERSION", "SCHEMA", "LogState", "Record", "to_table"]
+__all__ = ["ARCHIVE_VERSION", "SCHEMA", "LogState", "Record", "to_table", "version_status"]
 
 ARCHIVE_VERSION = 1
 

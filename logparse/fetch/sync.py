@@ -143,7 +143,8 @@ def fetch(
     limit
         The most logs to fetch in this run, newest first.
     workers
-        Requests under way at once. More than the client's `max_connections` wait for their turn.
+        Logs under way at once, beside the listing. More than the client's `max_connections` wait for their
+        turn.
     progress
         Is told how far the run is.
 
@@ -372,6 +373,9 @@ class _Crew:
         self._done: SimpleQueue[Future[_Done]] = SimpleQueue()
         self._submitted = 0
         self._lost_in_a_row = 0
+        # Set by the thread that meets an error which ends the run, so that the others start nothing more
+        # in the moment until it is raised.
+        self._broken = False
         self.stored: dict[str, _Stored] = {}
 
     def __enter__(self) -> Self:
@@ -413,13 +417,19 @@ class _Crew:
             self._progress.advance(1, self._count(future.result()))
 
     def _do(self, id_: str, task: Callable[[], Record | None]) -> _Done:
+        if self._broken:
+            return _Done(id_)  # nobody counts any more
         try:
             record = task()
-        except (Unauthorized, Forbidden):
-            raise
+            return _Done(id_, self._write(record) if record else None)
         except FetchError as error:
-            return _Done(id_, error=error)
-        return _Done(id_, self._write(record) if record else None)
+            if not isinstance(error, Unauthorized | Forbidden):
+                return _Done(id_, error=error)
+            self._broken = True
+            raise
+        except BaseException:
+            self._broken = True
+            raise
 
     def _write(self, record: Record) -> _Stored:
         self._writer.append(record)

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from logparse.model import Log, Outcome
@@ -92,7 +93,9 @@ def peak_memory(path: Path) -> int:
         "builds = parse_classic(Log(data=open(sys.argv[1], 'rb').read()))\n"
         "print(1024 * (peak() - before))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, check=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, check=True, text=True
+    )
     return int(done.stdout)
 
 
@@ -108,7 +111,7 @@ def main() -> None:
             data = made(SIZE)
             path.write_bytes(data)
             log = Log(data=data)
-            seconds, builds = best(lambda log=log: parse_classic(log))
+            seconds, builds = best(partial(parse_classic, log))
             theirs, lines = ripgrep(path)
             count = f"{len(data) / 1e6:.0f} MB, {lines:,} lines"
             rows.append(
@@ -140,7 +143,7 @@ def main() -> None:
     for factor in (1, 2, 4, 8):
         data = one_build(10_000_000 * factor)
         log = Log(data=data)
-        seconds, builds = best(lambda log=log: parse_classic(log))
+        seconds, builds = best(partial(parse_classic, log))
         steps = len(builds[0].steps)
         base = base or seconds / len(data)
         rows.append(

@@ -31,7 +31,7 @@ from logparse.errors import (
     Unauthorized,
     UsageError,
 )
-from logparse.fetch import Client, Retry
+from logparse.fetch import BuildInfo, Client, Retry
 from logparse.model import Status
 from logparse.server import Fault, LocalCluster
 from logparse.server.faults import (
@@ -55,7 +55,7 @@ def newest_done(cluster: LocalCluster) -> str:
     return next(one.build_id for one in builds_of(cluster) if one.status != Status.IN_PROGRESS)
 
 
-def builds_of(cluster: LocalCluster) -> Any:
+def builds_of(cluster: LocalCluster) -> tuple[BuildInfo, ...]:
     algorithm = cluster.cluster.algorithm("acme", "sentiment")
     assert algorithm is not None
     return algorithm.builds
@@ -66,7 +66,9 @@ class TestRoutes:
         assert list(client.builds(ALGORITHM, limit=10)) == list(builds_of(cluster))
         assert len(cluster.requests) == 3
 
-    def test_uuid_names_the_algorithm_on_the_builds_routes(self, client: Client, cluster: LocalCluster) -> None:
+    def test_uuid_names_the_algorithm_on_the_builds_routes(
+        self, client: Client, cluster: LocalCluster
+    ) -> None:
         algorithm = cluster.cluster.algorithm("acme", "sentiment")
         assert algorithm is not None
         assert list(client.builds(algorithm.id)) == list(algorithm.builds)
@@ -83,9 +85,10 @@ class TestRoutes:
     def test_build_and_log(self, client: Client, cluster: LocalCluster, folder: Path) -> None:
         build_id = newest_done(cluster)
         assert client.build(ALGORITHM, build_id).build_id == build_id
-        assert client.build_log(ALGORITHM, build_id) == (
-            folder / "acme/sentiment/logs" / f"{build_id}.log"
-        ).read_bytes()
+        assert (
+            client.build_log(ALGORITHM, build_id)
+            == (folder / "acme/sentiment/logs" / f"{build_id}.log").read_bytes()
+        )
 
     def test_versions_filter_and_versions_log(self, client: Client, cluster: LocalCluster) -> None:
         everything = list(client.versions(ALGORITHM, limit=4))
@@ -127,9 +130,14 @@ class TestRoutes:
 class TestFindBuilds:
     def test_full_and_short_commits(self, client: Client, cluster: LocalCluster) -> None:
         commit = builds_of(cluster)[-2].commit_sha
+        assert commit is not None
         wanted = [one for one in builds_of(cluster) if one.commit_sha == commit]
         assert len(wanted) == 2
-        assert client.find_builds(ALGORITHM, commit) == client.find_builds(ALGORITHM, commit[:8].upper()) == wanted
+        assert (
+            client.find_builds(ALGORITHM, commit)
+            == client.find_builds(ALGORITHM, commit[:8].upper())
+            == wanted
+        )
 
     def test_unknown_commit_has_none(self, client: Client) -> None:
         assert client.find_builds(ALGORITHM, "0" * 40) == []
@@ -151,7 +159,9 @@ class TestFindBuilds:
 
 
 class TestWait:
-    def test_polls_until_the_build_has_ended(self, client: Client, cluster: LocalCluster, clock: FakeTime) -> None:
+    def test_polls_until_the_build_has_ended(
+        self, client: Client, cluster: LocalCluster, clock: FakeTime
+    ) -> None:
         running = builds_of(cluster)[0]
         cluster.faults.add(Fault(edit(lambda build: {**build, "status": "succeeded"}), after=3))
         build = client.wait(ALGORITHM, running.build_id, poll=2.0, clock=clock.now, sleep=clock.sleep)
@@ -178,14 +188,16 @@ class TestPaging:
             assert len(list(client.builds(ALGORITHM, limit=10))) == 25
             assert trap.received == []
 
-    def test_marker_is_taken_from_a_link_without_calling_it(self, client: Client, cluster: LocalCluster) -> None:
+    def test_marker_is_taken_from_a_link_without_calling_it(
+        self, client: Client, cluster: LocalCluster
+    ) -> None:
         with RawServer() as trap:
             cluster.faults.add(Fault(next_link_to(trap.address, keep_marker=False)))
             assert len(list(client.builds(ALGORITHM, limit=10))) == 25
             assert trap.received == []
 
     def test_a_circle_of_markers_ends(self, client: Client, cluster: LocalCluster) -> None:
-        first = {}
+        first: dict[str, str] = {}
 
         def circle(page: dict[str, Any]) -> dict[str, Any]:
             return {**page, "marker": first.setdefault("marker", page["marker"])}
@@ -208,7 +220,9 @@ class TestPaging:
             list(client.builds(ALGORITHM))
         assert len(cluster.requests) == 3
 
-    def test_a_build_that_moves_to_the_next_page_comes_once(self, client: Client, cluster: LocalCluster) -> None:
+    def test_a_build_that_moves_to_the_next_page_comes_once(
+        self, client: Client, cluster: LocalCluster
+    ) -> None:
         last: list[Any] = []
 
         def shifted(page: dict[str, Any]) -> dict[str, Any]:
@@ -224,7 +238,9 @@ class TestPaging:
         with pytest.raises(UsageError):
             list(client.builds(ALGORITHM, limit=0))
 
-    @pytest.mark.parametrize("page", [{}, [], {"results": None}, {"results": ["x"]}, {"results": [{}]}, None, 7])
+    @pytest.mark.parametrize(
+        "page", [{}, [], {"results": None}, {"results": ["x"]}, {"results": [{}]}, None, 7]
+    )
     def test_pages_of_another_shape(self, client: Client, cluster: LocalCluster, page: object) -> None:
         cluster.faults.add(Fault(edit(lambda _page: page)))
         with pytest.raises(BadResponse):
@@ -295,8 +311,11 @@ class TestNotFound:
             return {**version, "build": running.raw, "compilation": {"successful": False, "output": ""}}
 
         cluster.faults.add(Fault(edit(without_output), "*/versions/*", times=1))
-        cluster.faults.add(Fault(edit(lambda version: {**version, "compilation": None}), "*/versions/*", after=1))
+        cluster.faults.add(
+            Fault(edit(lambda version: {**version, "compilation": None}), "*/versions/*", after=1)
+        )
         commit = builds_of(cluster)[-1].commit_sha
+        assert commit is not None
         with pytest.raises(BuildInProgress):
             client.version_log(ALGORITHM, commit)
         with pytest.raises(NoLogStored):
@@ -323,7 +342,13 @@ class TestErrors:
 
     @pytest.mark.parametrize(
         ("code", "kind"),
-        [(1000, NoSuchAlgorithm), (2001, Forbidden), (2002, Unauthorized), (5002, BadRequest), (9999, APIError)],
+        [
+            (1000, NoSuchAlgorithm),
+            (2001, Forbidden),
+            (2002, Unauthorized),
+            (5002, BadRequest),
+            (9999, APIError),
+        ],
     )
     def test_status_200_with_an_error(
         self, client: Client, cluster: LocalCluster, code: int, kind: type[APIError]
@@ -356,7 +381,10 @@ class TestErrors:
         assert len(caught.value.message) < 500
 
     def test_wrong_key(self, cluster: LocalCluster) -> None:
-        with Client(cluster.address, "simWrong") as client, pytest.raises(Unauthorized, match="check the API key"):
+        with (
+            Client(cluster.address, "simWrong") as client,
+            pytest.raises(Unauthorized, match="check the API key"),
+        ):
             client.build(ALGORITHM, "x")
         assert len(cluster.requests) == 1
 
@@ -388,7 +416,9 @@ class TestRetries:
         assert len(clock.slept) == 3
 
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 418])
-    def test_what_does_not_pass_is_asked_once(self, client: Client, cluster: LocalCluster, status: int) -> None:
+    def test_what_does_not_pass_is_asked_once(
+        self, client: Client, cluster: LocalCluster, status: int
+    ) -> None:
         cluster.faults.add(Fault(error(status, "no-code", message="No such algorithm")))
         with pytest.raises(APIError):
             client.build(ALGORITHM, "x")
@@ -400,7 +430,8 @@ class TestRetries:
         assert clock.slept == [7.5]
 
     @pytest.mark.parametrize(
-        ("effect", "kind"), [(reset(), ConnectError), (truncate(), BadResponse), (close_early(), ConnectError)]
+        ("effect", "kind"),
+        [(reset(), ConnectError), (truncate(), BadResponse), (close_early(), ConnectError)],
     )
     def test_the_end_of_tries_says_what_it_was(
         self, client: Client, cluster: LocalCluster, effect: Callable[..., Any], kind: type[Exception]
@@ -481,7 +512,10 @@ class TestReach:
     def test_refused_is_told_at_once(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
-        with Client(f"http://127.0.0.1:{port}") as client, pytest.raises(ConnectError, match=f"{port} refused"):
+        with (
+            Client(f"http://127.0.0.1:{port}") as client,
+            pytest.raises(ConnectError, match=f"{port} refused"),
+        ):
             client.build(ALGORITHM, "x")
 
     def test_refused_is_outlived_where_there_was_an_answer(
@@ -514,7 +548,9 @@ class TestCredential:
         client.build(ALGORITHM, newest_done(cluster))
         assert cluster.requests[0].headers["authorization"] == f"Simple {KEY}"
 
-    def test_does_not_follow_a_redirect_to_another_origin(self, client: Client, cluster: LocalCluster) -> None:
+    def test_does_not_follow_a_redirect_to_another_origin(
+        self, client: Client, cluster: LocalCluster
+    ) -> None:
         with RawServer() as trap:
             for location in (trap.address, trap.address.replace("http:", ""), "https://127.0.0.1/x"):
                 cluster.faults.clear()
@@ -588,5 +624,6 @@ class TestThreads:
 
     def test_since_is_inclusive(self, client: Client, cluster: LocalCluster) -> None:
         newest = builds_of(cluster)[0].started_at
+        assert newest is not None
         assert len(list(client.builds(ALGORITHM, since=newest))) == 1
         assert list(client.builds(ALGORITHM, since=newest + timedelta(seconds=1))) == []

@@ -87,7 +87,15 @@ class TestAddress:
 
     @pytest.mark.parametrize(
         "address",
-        ["api.x.example", "ftp://x", "https://", "http://x:99999", "http://a:b@x", "http://x?y=1", "http://x/ y"],
+        [
+            "api.x.example",
+            "ftp://x",
+            "https://",
+            "http://x:99999",
+            "http://a:b@x",
+            "http://x?y=1",
+            "http://x/ y",
+        ],
     )
     def test_refuses_what_is_none(self, address: str) -> None:
         with pytest.raises(ConfigError, match="ALGORITHMIA_API"):
@@ -160,7 +168,11 @@ class TestRefusals:
 
     @pytest.mark.parametrize(
         "text",
-        ['[profiles.default]\napi_key = simSecret', "[profiles]\ndefault = 1", "[profiles.default]\napi_key = 5"],
+        [
+            "[profiles.default]\napi_key = simSecret",
+            "[profiles]\ndefault = 1",
+            "[profiles.default]\napi_key = 5",
+        ],
     )
     def test_broken_file_is_named_and_not_quoted(self, tmp_path: Path, text: str) -> None:
         file = tmp_path / "config"

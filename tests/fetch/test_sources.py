@@ -25,11 +25,12 @@ from tests.fetch.support import ALGORITHM
 LOG = "Step 1/2 : FROM alpine ✓\n".encode()
 
 
-def zstd(data: bytes) -> bytes:
+def zstd(plain: bytes) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(data)
-    return sink.getvalue().to_pybytes()
+        stream.write(plain)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -186,7 +187,7 @@ class TestFolder:
         (folder / "loop").symlink_to(folder)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(folder / "s.log"))
-            told = {os.path.basename(path): kind for path, kind in skips(folder).items()}
+            told = {Path(path).name: kind for path, kind in skips(folder).items()}
         assert {name: told[name] for name in ("pipe.log", "s.log", "dangling.log")} == {
             "pipe.log": "other",
             "s.log": "other",
@@ -213,7 +214,6 @@ class TestFolder:
         next(logs)
         (folder / "b.log").write_bytes(b"changed")
         assert next(logs).data == b"changed"
-        logs.close()
 
 
 class TestPattern:
@@ -222,7 +222,10 @@ class TestPattern:
             file = tmp_path / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(LOG)
-        assert [path for path, _ in read(f"{tmp_path}/*.json")] == [f"{tmp_path}/a.json", f"{tmp_path}/b.json"]
+        assert [path for path, _ in read(f"{tmp_path}/*.json")] == [
+            f"{tmp_path}/a.json",
+            f"{tmp_path}/b.json",
+        ]
         assert len(read(f"{tmp_path}/**/*.json")) == 3
 
     def test_without_a_match_is_an_error(self, tmp_path: Path) -> None:
@@ -242,9 +245,13 @@ MEMBERS = {
 
 
 class TestArchives:
-    @pytest.mark.parametrize("name", ["x.zip", "x.ZIP", "x.tar", "x.tar.gz", "x.tgz", "x.tbz2", "x.txz", "x.tar.zst"])
+    @pytest.mark.parametrize(
+        "name", ["x.zip", "x.ZIP", "x.tar", "x.tar.gz", "x.tgz", "x.tbz2", "x.txz", "x.tar.zst"]
+    )
     def test_members_are_read_in_their_order(self, tmp_path: Path, name: str) -> None:
-        codec = {"tgz": "gz", "tbz2": "bz2", "txz": "xz"}.get(name.rpartition(".")[2], name.rpartition(".")[2])
+        codec = {"tgz": "gz", "tbz2": "bz2", "txz": "xz"}.get(
+            name.rpartition(".")[2], name.rpartition(".")[2]
+        )
         data = zipped(MEMBERS) if name.lower().endswith(".zip") else COMPRESS.get(codec, bytes)(tar(MEMBERS))
         file = tmp_path / name
         file.write_bytes(data)
@@ -268,7 +275,9 @@ class TestArchives:
             archive.addfile(info, io.BytesIO(LOG))
         assert read(file, on_skip=lambda _skip: None) == [(f"{file}!real.log", LOG)]
 
-    @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tar", "x.log.gz", "x.log.bz2", "x.log.xz", "x.log.zst"])
+    @pytest.mark.parametrize(
+        "name", ["x.zip", "x.tar.gz", "x.tar", "x.log.gz", "x.log.bz2", "x.log.xz", "x.log.zst"]
+    )
     @pytest.mark.parametrize("how", ["cut", "noise"])
     def test_damage_is_one_sentence_that_names_the_file(self, tmp_path: Path, name: str, how: str) -> None:
         kind, codec = name.split(".")[1], name.rpartition(".")[2]

@@ -86,7 +86,13 @@ class TestBuilds:
         report = fetch(client, ALGORITHM, archive, progress=told)
         found = contents(archive)
         assert found == recorded(folder)
-        assert (report.listed, report.new, report.known, report.in_progress, report.missing) == (25, 24, 0, 1, 0)
+        assert (report.listed, report.new, report.known, report.in_progress, report.missing) == (
+            25,
+            24,
+            0,
+            1,
+            0,
+        )
         assert report.size == told.size == sum(len(log.data) for log in found)
         assert (told.logs, told.totals[-1], told.closed) == (24, 24, 1)
         report.raise_failures()
@@ -141,7 +147,7 @@ class TestBuilds:
     def test_missing_log_is_remembered(
         self, client: Client, archive: Archive, cluster: LocalCluster, folder: Path
     ) -> None:
-        gone = sorted((folder / ALGORITHM / "logs").iterdir())[0]
+        gone = min((folder / ALGORITHM / "logs").iterdir())
         gone.unlink()
         report = fetch(client, ALGORITHM, archive)
         assert (report.new, report.missing, report.failures) == (24, 1, [])
@@ -257,7 +263,7 @@ class TestBothRoutes:
         assert (log.route, log.data) == ("builds", algorithm.read_log(build.build_id))
 
     def test_version_published_later_is_news_but_its_log_is_not(
-        self, client: Client, archive: Archive, cluster: LocalCluster, folder: Path
+        self, client: Client, archive: Archive, folder: Path
     ) -> None:
         fetch(client, ALGORITHM, archive, route="both")
         home = folder / ALGORITHM / "versions.json"
@@ -282,9 +288,7 @@ class TestBothRoutes:
 
 
 class TestTrouble:
-    def test_what_passes_leaves_no_trace(
-        self, client: Client, archive: Archive, cluster: LocalCluster, folder: Path
-    ) -> None:
+    def test_what_passes_leaves_no_trace(self, archive: Archive, cluster: LocalCluster, folder: Path) -> None:
         cluster.faults.add(
             Fault(error(503, "html"), probability=0.2, seed=1),
             Fault(rate_limited(1), probability=0.1, seed=2),
@@ -424,7 +428,9 @@ class TestStopped:
         assert contents(archive) == contents(at_once)
         assert len(list(archive.logs())) == 80
 
-    def test_interrupt_writes_what_is_there_and_ends_at_once(self, slow: LocalCluster, archive: Archive) -> None:
+    def test_interrupt_writes_what_is_there_and_ends_at_once(
+        self, slow: LocalCluster, archive: Archive
+    ) -> None:
         slow.faults.add(Fault(delay(60.0), "*/logs", after=40))
         process = self.start(slow, archive)
         while log_requests(slow) < 43:

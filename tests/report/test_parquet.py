@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -24,7 +26,7 @@ def report(recorded_tables: Tables, tmp_path_factory: pytest.TempPathFactory) ->
     return folder
 
 
-def normal(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+def normal(rows: Iterable[Mapping[Any, object]]) -> list[dict[Any, object]]:
     """Rows with one kind of null, of list and of time."""
 
     def value(each: object) -> object:

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import Algorithmia  # type: ignore[import-untyped]
+import Algorithmia
 import pytest
-from Algorithmia.algorithm import Algorithm  # type: ignore[import-untyped]
-from Algorithmia.errors import AlgorithmException  # type: ignore[import-untyped]
+from Algorithmia.algorithm import Algorithm
+from Algorithmia.errors import AlgorithmException
 
 from logparse.fetch.cluster import RecordedAlgorithm
 from logparse.model import Status

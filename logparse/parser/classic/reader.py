@@ -39,6 +39,11 @@ _DIGEST = re.compile(rb"(?:^|[\r\nB])Digest: ([^\r\n]*)")
 _STATUS = re.compile(rb"(?:^|[\r\nB])Status: ([^\r\n]*)")
 _UNITS = {b"": 1, b"k": 10**3, b"K": 10**3, b"M": 10**6, b"G": 10**9, b"T": 10**12}
 
+# Plain numbers, since comparing with a member of an enumeration takes several times as long, and this is
+# done for every element.
+_IMAGE, _RUNNING, _OUTPUT = int(Kind.IMAGE), int(Kind.RUNNING), int(Kind.OUTPUT)
+_CACHED, _PULL, _TRIGGERS = int(Kind.CACHED), int(Kind.PULL), int(Kind.TRIGGERS)
+
 # Where ids stand in the builder's lines.
 _IMAGE_ID = slice(len(" ---> "), len(" ---> ") + 12)
 _CONTAINER_ID = slice(len(" ---> Running in "), len(" ---> Running in ") + 12)
@@ -80,12 +85,14 @@ def read_contents(build: Build) -> Contents:
     return Contents(
         steps=tuple(steps),
         pulls=tuple(pulls),
-        warnings=tuple(_read_warning(data, e) for e in _elements(build, Kind.WARNING)),
+        warnings=tuple(
+            _read_warning(data, e) for e in build.tape.of_kind(Kind.WARNING, build.first, build.last)
+        ),
         failure=failure,
         image_id=_first_id(data, build.tape.element(result_at)) if result_at >= 0 else None,
         tags=tuple(
             plain(name)
-            for element in _elements(build, Kind.TAG)
+            for element in build.tape.of_kind(Kind.TAG, build.first, build.last)
             for name in _TAGGED.findall(data, element.start, element.end)
         ),
     )
@@ -96,11 +103,6 @@ def _find_all(kinds: bytearray, kind: Kind, first: int, last: int) -> Iterator[i
     while found >= 0:
         yield found
         found = kinds.find(kind, found + 1, last)
-
-
-def _elements(build: Build, kind: Kind) -> Iterator[Element]:
-    for index in _find_all(build.tape.kinds, kind, build.first, build.last):
-        yield build.tape.element(index)
 
 
 def _first_id(data: bytes, element: Element) -> str | None:
@@ -117,31 +119,30 @@ def _read_step(build: Build, first: int, last: int, pulls: list[Pull]) -> Step:
     """Read the step whose elements are `first` to `last` (exclusive); its pulls go to `pulls`."""
     data = build.log.data
     kinds, ends = build.tape.kinds, build.tape.ends
-    header = Span(ends[first - 1] if first else 0, ends[first])
-    parts = _HEADER.match(data, header.start, header.end)
+    header_start, start = ends[first - 1] if first else 0, ends[first]
+    parts = _HEADER.match(data, header_start, start)
     if parts is None:  # the header was cut by a stricter pattern
-        raise AssertionError(header)
+        raise AssertionError(header_start)
     number = int(parts[1])
     cached = False
     image_id: str | None = None
     container_ids: list[str] = []
     outputs: list[Span] = []
     triggers = 0
-    start = header.end
     for index in range(first + 1, last):
         kind, end = kinds[index], ends[index]
-        if kind == Kind.IMAGE:
+        if kind == _IMAGE:
             image_id = _id(data[start:end][_IMAGE_ID])
-        elif kind == Kind.RUNNING:
+        elif kind == _RUNNING:
             container_id = _id(data[start:end][_CONTAINER_ID])
             container_ids += [container_id] if container_id else []
-        elif kind == Kind.OUTPUT:
+        elif kind == _OUTPUT:
             outputs.append(Span(start, end))
-        elif kind == Kind.CACHED:
+        elif kind == _CACHED:
             cached = True
-        elif kind == Kind.PULL:
+        elif kind == _PULL:
             pulls.append(_read_pull(data[start:end], number, Span(start, end)))
-        elif kind == Kind.TRIGGERS:
+        elif kind == _TRIGGERS:
             count = _TRIGGER_COUNT.search(data, start, end)
             triggers += int(count[1]) if count else 0
         start = end
@@ -160,8 +161,9 @@ def _read_step(build: Build, first: int, last: int, pulls: list[Pull]) -> Step:
         failed=False,
         triggers=triggers,
         timing=NO_TIMING,
-        span=Span(header.start, start),
-        header=header,
+        start=header_start,
+        header_end=ends[first],
+        end=start,
         outputs=tuple(outputs),
         log=build.log,
     )
