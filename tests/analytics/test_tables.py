@@ -101,8 +101,8 @@ class TestRows:
         )
         made = tables(parse(data))
         assert made.failures.num_rows == 1
-        for _, table in made.items():
-            assert "hunter2" not in json.dumps(table.to_pylist(), default=str)
+        for name, table in made.items():
+            assert "hunter2" not in json.dumps(table.to_pylist(), default=str), name
 
     def test_subjects_are_json_objects(self, recorded_tables):
         subjects = [text for text in recorded_tables.failures["subject"].to_pylist() if text]

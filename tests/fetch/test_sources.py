@@ -95,13 +95,6 @@ class TestFile:
         with pytest.raises(SourceError, match="is a table"):
             read(tmp_path / "x.parquet")
 
-    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-    def test_forbidden(self, tmp_path: Path) -> None:
-        file = tmp_path / "build.log"
-        file.touch(mode=0)
-        with pytest.raises(SourceError, match="permissions"):
-            read(file)
-
     def test_permission_error_is_told_with_its_remedy(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,20 +2,17 @@ from __future__ import annotations
 
 import http.server
 import json
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from logparse.errors import TLSError
 from logparse.fetch import Client
 from tests.fetch.support import ALGORITHM
-
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -36,30 +33,23 @@ class _Quiet(http.server.ThreadingHTTPServer):
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate of localhost, with its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=localhost",
-    ]
-    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder / "cert.pem"
+def authority() -> trustme.CA:
+    """An authority that no system trusts."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def certificate(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The authority's certificate, for those who want to trust it."""
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return path
 
 
 @pytest.fixture
-def address(certificate: Path) -> Iterator[str]:
+def address(authority: trustme.CA) -> Iterator[str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    authority.issue_cert("localhost").configure_cert(context)
     with _Quiet(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -74,7 +64,7 @@ class TestTLS:
     def test_unknown_certificate_is_refused_at_once(self, address: str) -> None:
         with Client(address) as client, pytest.raises(TLSError, match="REQUESTS_CA_BUNDLE") as caught:
             client.build(ALGORITHM, "x")
-        assert "self-signed certificate" in str(caught.value)
+        assert "unable to get local issuer certificate" in str(caught.value)
 
     def test_ca_bundle_is_trusted(self, address: str, certificate: Path) -> None:
         with Client(address, ca_bundle=certificate) as client:
