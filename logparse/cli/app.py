@@ -25,6 +25,9 @@ __all__ = ["app"]
 
 LOCAL_TOKEN = "simLocalClusterKey0123456789"  # noqa: S105  it opens recorded builds on this machine only
 
+# Files passed over that are named; the others are counted.
+_SKIPS_NAMED = 3
+
 app = typer.Typer(
     name="logparse",
     help="Turn the build logs of Docker images into answers: what failed and why, and where the time went.",
@@ -37,7 +40,7 @@ app = typer.Typer(
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...",
+        metavar="PATH",
         help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, archives, '-'.",
         show_default=False,
     ),
@@ -86,7 +89,10 @@ def diagnose(
 
 @app.command()
 def steps(paths: Paths, form: Form = Format.TABLE) -> None:
-    """List the steps of builds: instruction, cached or not, exit code, seconds where they are known."""
+    """List the steps of builds.
+
+    With instruction, whether it was cached, exit code, and seconds where they are known.
+    """
     if form is Format.TABLE:
         show_steps(_builds(paths))
     else:
@@ -99,7 +105,10 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)],
     partition: Annotated[bool, typer.Option("--partition", help="Folders by owner, name and month.")] = False,
 ) -> None:
-    """Write the tables builds, steps, pulls, messages and failures as Parquet."""
+    """Write the five tables as Parquet.
+
+    They are builds, steps, pulls, messages and failures.
+    """
     for table, path in export_tables(_builds(paths), out, partition=partition).items():
         note(f"{table}: {path}")
 
@@ -150,7 +159,10 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     token: Annotated[str, typer.Option(help="The API key that may read.")] = LOCAL_TOKEN,
 ) -> None:
-    """Serve a recorded cluster over HTTP on 127.0.0.1, by both routes of the API, until Ctrl-C."""
+    """Serve a recorded cluster over HTTP on 127.0.0.1.
+
+    By both routes of the API, until Ctrl-C.
+    """
     from logparse.cli.extras import server  # noqa: PLC0415  what it needs is an extra
 
     server().serve(
@@ -162,7 +174,10 @@ def serve(
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder of the report.")] = Path("logparse-report"),
 ) -> None:
-    """Do the main job on recorded builds: serve, fetch by both routes, diagnose, time, report."""
+    """Do the main job on recorded builds.
+
+    Serve them, fetch their logs by both routes, diagnose, time, and write the report.
+    """
     from logparse.cli.demo import run_demo  # noqa: PLC0415  what it needs is an extra
 
     run_demo(out)
@@ -172,10 +187,14 @@ def _builds(paths: list[str]) -> Iterator[Build]:
     """Read builds, telling on standard error what is passed over."""
     skipped: list[Skip] = []
     yield from read_builds(*paths, on_skip=skipped.append)
-    for skip in skipped[:5]:
+    damaged = [skip for skip in skipped if skip.kind == "damaged"]
+    for skip in damaged[:_SKIPS_NAMED]:
         note(f"Passed over {skip.path}: {skip.reason.rstrip('.')}.")
-    if len(skipped) > 5:  # noqa: PLR2004
-        note(f"Passed over {len(skipped) - 5} more files.")
+    others = [skip for skip in skipped if skip.kind == "other"]
+    if others:
+        names = ", ".join(skip.path for skip in others[:_SKIPS_NAMED])
+        more = len(others) - _SKIPS_NAMED
+        note(f"Passed over, since no build is in them: {names}" + (f" and {more} more." if more > 0 else "."))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -33,6 +33,7 @@ _RETRY = {
 }
 _SURE = 0.8
 _TEXT_SHOWN = 300
+_NEIGHBOUR_SHOWN = 100
 _ID_SHOWN = 8
 
 
@@ -65,7 +66,7 @@ def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool = False, limit:
         if first.outcome is Outcome.FAILED:
             _show_diagnosis(first)
         else:
-            console.print(_headline(first.build))
+            console.print(_headline(first.build), soft_wrap=True)
         return first.outcome is Outcome.FAILED
     if limit is not None and outcomes[Outcome.FAILED] > limit:
         console.print(f"... and {outcomes[Outcome.FAILED] - limit} more", style="dim")
@@ -81,18 +82,17 @@ def _show_among_others(diagnosis: Diagnosis, *, full: bool) -> None:
         _show_diagnosis(diagnosis)
         return
     build, step, line = diagnosis.build, diagnosis.step, diagnosis.root_line
-    headline = Text("failed", _COLOURS[Outcome.FAILED])
-    headline.append_text(safe(f"  {_name(build)}", "bold"))
+    headline = safe(_name(build), "bold")
     if build.log.build_id:
-        headline.append_text(safe(f" {build.log.build_id[:_ID_SHOWN]}"))
-    if step is not None:
-        headline.append(f"  step {_step_name(step)}")
-    if diagnosis.exit_code is not None:
-        headline.append(f"  exit {diagnosis.exit_code}")
-    headline.append_text(safe(f"  {diagnosis.cause}", "cyan"))
+        headline.append_text(safe(f" {build.log.build_id}"))
     console.print(headline, soft_wrap=True)
+    facts = Text("  failed", _COLOURS[Outcome.FAILED])
+    facts.append("" if step is None else f" at step {_step_name(step)}", "default")
+    facts.append("" if diagnosis.exit_code is None else f", exit {diagnosis.exit_code}", "default")
+    facts.append_text(safe(f": {diagnosis.cause}", "cyan"))
+    console.print(facts)
     if line is not None:
-        text = safe(f"        {line.number}: {mask(line.text).strip()}", "dim")
+        text = safe(f"  {line.number}: {mask(line.text).strip()}", "dim")
         console.print(text, no_wrap=True, overflow="ellipsis")
 
 
@@ -120,13 +120,13 @@ def _step_name(step: Step) -> str:
     return f"{step.number}{total}"
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, most: int = _TEXT_SHOWN) -> str:
     text = mask(text)
-    return text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _show_diagnosis(diagnosis: Diagnosis) -> None:
-    console.print(_headline(diagnosis.build))
+    console.print(_headline(diagnosis.build), soft_wrap=True)
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -160,14 +160,13 @@ def _root_line(diagnosis: Diagnosis) -> Text:
     """The root line between its neighbours."""
     assert diagnosis.root_line is not None  # noqa: S101  the caller has looked
     number = diagnosis.root_line.number
-    shown = Text()
+    lines = []
     for current, text in lines_around(diagnosis.build.log.data, number, 2, 2):
         if current == number:
-            shown.append_text(safe(f"{current} > {_shown(diagnosis.root_line.text)}\n", "bold"))
-        else:
-            shown.append_text(safe(f"{current}   {_shown(text)}\n", "dim"))
-    shown.rstrip()
-    return shown
+            lines.append(safe(f"{current} > {_shown(diagnosis.root_line.text)}", "bold"))
+        elif text:
+            lines.append(safe(f"{current}   {_shown(text, _NEIGHBOUR_SHOWN)}", "dim"))
+    return Text("\n").join(lines)
 
 
 def _table() -> Table:
@@ -185,7 +184,7 @@ def plain_table(*columns: str, right: AbstractSet[str] = frozenset()) -> Table:
 def show_steps(builds: Iterable[Build]) -> None:
     """Print each build's steps."""
     for build in builds:
-        console.print(_headline(build))
+        console.print(_headline(build), soft_wrap=True)
         if build.steps:
             console.print(steps_table(build.steps))
         else:
@@ -198,11 +197,12 @@ def steps_table(steps: Iterable[Step]) -> Table:
     steps = list(steps)
     timed = any(step.timing.seconds is not None for step in steps)
     table = _table()
-    table.add_column("Step", justify="right")
-    table.add_column("Stage")
-    table.add_column("")
+    table.expand = True
+    table.add_column("Step", justify="right", no_wrap=True, min_width=5)
+    table.add_column("Stage", overflow="ellipsis", no_wrap=True, min_width=7, max_width=16)
+    table.add_column("", no_wrap=True, min_width=6)
     if timed:
-        table.add_column("Seconds", justify="right")
+        table.add_column("Seconds", justify="right", no_wrap=True, min_width=7)
     table.add_column("Instruction", overflow="ellipsis", no_wrap=True, ratio=1)
     for step in steps:
         mark = Text("cached", "cyan") if step.cached else Text("")

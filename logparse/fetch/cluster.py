@@ -25,7 +25,13 @@ from logparse.errors import SourceError
 from logparse.fetch.api import BuildInfo, VersionInfo
 from logparse.model import Log
 
-__all__ = ["RecordedAlgorithm", "RecordedCluster", "embedded_cluster", "is_recorded_cluster"]
+__all__ = [
+    "RecordedAlgorithm",
+    "RecordedCluster",
+    "embedded_cluster",
+    "is_recorded_algorithm",
+    "is_recorded_cluster",
+]
 
 _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
@@ -33,6 +39,11 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 def is_recorded_cluster(path: str | Path) -> bool:
     """Tell whether `path` is a folder that holds at least one ``<owner>/<name>/builds.json``."""
     return next(_indexes(Path(path)), None) is not None
+
+
+def is_recorded_algorithm(path: str | Path) -> bool:
+    """Tell whether `path` is the folder of one algorithm of a recorded cluster."""
+    return (Path(path) / "builds.json").is_file() and (Path(path) / "logs").is_dir()
 
 
 def embedded_cluster() -> Path:

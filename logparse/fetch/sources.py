@@ -35,7 +35,12 @@ from logparse.errors import SourceError
 from logparse.fetch._store import is_remote
 from logparse.fetch._unpack import Limits, Member, archive_kind, is_packed, unpack
 from logparse.fetch.archive import Archive, is_archive
-from logparse.fetch.cluster import RecordedCluster, is_recorded_cluster
+from logparse.fetch.cluster import (
+    RecordedAlgorithm,
+    RecordedCluster,
+    is_recorded_algorithm,
+    is_recorded_cluster,
+)
 from logparse.model import Log
 
 __all__ = ["Limits", "Skip", "read_logs"]
@@ -137,6 +142,10 @@ class _Reader:
             yield from self._read_file(path)
         elif is_recorded_cluster(path):
             yield from RecordedCluster(path).logs()
+        elif is_recorded_algorithm(path):
+            # Its owner and name are in the path, unless that is as short as ".".
+            folder = Path(path) if len(Path(path).parts) > 1 else Path(path).resolve()
+            yield from RecordedAlgorithm(folder).logs()
         elif is_archive(path):
             yield from Archive(path).logs()
         else:

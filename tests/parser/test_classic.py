@@ -307,6 +307,14 @@ class TestUnusualEnds:
         assert [step.image_id for step in build.steps] == [IMAGE, IMAGE]
         assert build.outcome is Outcome.SUCCEEDED
 
+    def test_then_the_image_may_be_glued_to_the_output(self):
+        build = one(
+            f"Step 1/2 : RUN a\n ---> Running in {CONTAINER}\nno newline ---> {IMAGE}\n"
+            f"Step 2/2 : RUN b\n ---> Running in cafecafecafe\nnone here ---> {IMAGE}\nSuccessfully built {IMAGE}\n"
+        )
+        assert [step.output for step in build.steps] == [b"no newline", b"none here"]
+        assert [step.image_id for step in build.steps] == [IMAGE, IMAGE]
+
     def test_a_container_may_be_removed_steps_later(self):
         error = f"Error removing intermediate container {CONTAINER}: No such container: {CONTAINER}\n"
         build = one(

@@ -85,9 +85,16 @@ LATE_REMOVAL = re.compile(
 the line about a step's own container may come several steps late."""
 
 BOUNDARY = re.compile(
-    rb"\n" + _SGR + rb"(?:(?P<image> ---> " + _ID + rb"\r{0,8}\n)"
-    rb"(?:Step (?P<next>\d{1,9})(?:/\d{1,9})? : |(?P<result>Successfully built " + _ID + _END + rb"))"
-    rb"|(?P<build>Sending build context to Docker daemon |Step [01](?:/\d{1,9})? : " + _INSTRUCTION + rb"))"
+    rb"(?P<image> ---> "
+    + _ID
+    + rb"\r{0,8}\n)(?:Step (?P<next>\d{1,9})(?:/\d{1,9})? : |(?P<result>Successfully built "
+    + _ID
+    + _END
+    + rb"))|\n"
+    + _SGR
+    + rb"(?P<build>Sending build context to Docker daemon |Step [01](?:/\d{1,9})? : "
+    + _INSTRUCTION
+    + rb")"
 )
 """What can end the output of a container that no line removes: its image with the next step or the result
 behind it, or the beginning of another build."""
