@@ -12,6 +12,7 @@ import json
 import re
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 
 from logparse.model import Kind, Span, Tape
 from logparse.parser.classic.markers import (
@@ -30,6 +31,7 @@ from logparse.parser.classic.markers import (
     LINE_START,
     NON_ZERO,
     REMOVAL,
+    REMOVAL_ID,
     REMOVERS,
     RUN_FLAGS,
     STEP,
@@ -48,6 +50,14 @@ _COMPARED = 64
 
 # Bytes at the end of an output in which its last line is looked for.
 _LAST_LINE = 1 << 16
+
+# How many times the size of a log may be searched for single containers before it is indexed.
+_SEARCHES = 4
+
+# Bytes behind a container's removal in which the builder's own removal is looked for, should that one have
+# been printed by a program.
+_LOOKED_AHEAD = 1 << 16
+_GOES_ON = (b"\nStep ", b"\nSuccessfully built ")
 
 _ID_LENGTH = 12
 _NO_RESULT = frozenset({Kind.UNKNOWN, Kind.BLANK, Kind.PULL})
@@ -117,7 +127,8 @@ class Cutter:
         self._contexts = Landmarks(data, CONTEXT)
         self._removals = Landmarks(data, REMOVAL)
         self._failures = Landmarks(data, NON_ZERO)
-        self._next_steps = (Landmarks(data, b"\nStep "), Landmarks(data, b"\nSuccessfully built "))
+        self._removed: set[bytes] | None = None
+        self._searchable = _SEARCHES * self.size
         self._removals_of: dict[bytes, list[int]] | None = None
         self._first_step = -1
         self._any_step = False
@@ -356,19 +367,20 @@ class Cutter:
     def _last_removal(self, removal: int, container: bytes) -> int:
         """The one of several lines that remove `container` behind which the builder goes on.
 
-        The first is at `removal`, and no program knows when the builder's own will come, so those after it
-        count up to where the next step begins.
+        The first is at `removal`, and no program knows when the builder's own will come, so the last one
+        before the next step counts.
         """
-        limit = min(landmarks.after(removal) for landmarks in self._next_steps)
-        for place in self._places_of(container, removal + 1):
-            if place > limit:
-                break
-            if self._removes(place, removal, container) and self._goes_on(place):
-                return place
-        return removal
+        steps = (self.data.find(words, removal, removal + _LOOKED_AHEAD) for words in _GOES_ON)
+        limit = min((step for step in steps if step >= 0), default=removal + _LOOKED_AHEAD)
+        last = self.data.rfind(REMOVAL + container, removal + 1, limit)
+        return last if last >= 0 and self._removes(last, removal, container) else removal
 
     def _far_removal(self, position: int, container: bytes) -> int:
         """Where `container` is removed, when that is not the first place that looks so; -1 if nowhere."""
+        if self._removed is None:
+            self._removed = set(REMOVAL_ID.findall(self.data))
+        if container not in self._removed:
+            return -1
         for place in self._places_of(container, position):
             if self._removes(place, position, container):
                 # A log may hold another one in which the same container was started and did come to its end.
@@ -376,16 +388,29 @@ class Cutter:
                 return place if again < 0 else -1
         return -1
 
-    def _places_of(self, container: bytes, position: int) -> list[int]:
-        """The next places at or behind `position` that speak of `container` as intermediate."""
+    def _places_of(self, container: bytes, position: int) -> Iterator[int]:
+        """The next places at or behind `position` that speak of `container` as intermediate.
+
+        They are mostly near, and searched for; only a log in which they never are is indexed.
+        """
+        for _ in range(_COMPARED):
+            if self._searchable < 0:
+                break
+            found = self.data.find(REMOVAL + container, position)
+            self._searchable -= (self.size if found < 0 else found) - position
+            if found < 0:
+                return
+            yield found
+            position = found + 1
+        else:
+            return
         if self._removals_of is None:
             self._removals_of = {}
-            for offset in self._removals.all():
-                name = offset + len(REMOVAL)
-                self._removals_of.setdefault(self.data[name : name + _ID_LENGTH], []).append(offset)
+            for match in REMOVAL_ID.finditer(self.data):
+                self._removals_of.setdefault(match[1], []).append(match.start())
         places = self._removals_of.get(container, [])
         first = bisect_left(places, position)
-        return places[first : first + _COMPARED]
+        yield from places[first : first + _COMPARED]
 
     # -- containers that no line removes --------------------------------------------------------------
 

@@ -5,7 +5,7 @@ the next step begins: a cached step is three lines, a copied file two, and a com
 its container's start in the second line and the same container's removal in the last but one. This module
 finds such steps in a whole log with a few array operations, at a speed that no loop over steps can reach.
 It only ever says what the state machine in :mod:`.cutter` would say, and leaves to that everything that is
-not regular: glued markers, late removals, triggers, failures, what is behind the last step.
+not regular: late removals, triggers, failures, what is behind the last step.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from logparse.model import Kind
-from logparse.parser.classic.markers import PULL
+from logparse.parser.classic.markers import PLAIN_PULL
 
 __all__ = ["Run", "find_regular_steps"]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 21
 
 _Offsets = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -41,15 +41,13 @@ _COLON = _word(b" : ")
 _ARROW = _word(b" ---> ")
 _CACHED = _word(b" ---> Us")
 _RUNNING = _word(b" ---> Ru")
-_REMOVING = _word(b"Removing")
-_REMOVED = _word(b" ---> Re")
+_REMOVING = b"Removing intermediate container "
+_REMOVED = b" ---> Removed intermediate container "
 
 # Lengths of the builder's lines with their newline, and where an id stands in them.
 _IMAGE_LENGTH = len(b" ---> 0123456789ab\n")
 _CACHED_LENGTH = len(b" ---> Using cache\n")
 _RUNNING_LENGTH = len(b" ---> Running in 0123456789ab\n")
-_REMOVING_LENGTH = len(b"Removing intermediate container 0123456789ab\n")
-_REMOVED_LENGTH = len(b" ---> Removed intermediate container 0123456789ab\n")
 _ID_LENGTH = 12
 
 _RESULT_LENGTH = len(b"Successfully built 0123456789ab\n")
@@ -107,7 +105,7 @@ def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _Lines:
-    """The lines of a piece of a log: where each begins, and its first 8 bytes as a number."""
+    """The lines of a piece of a log, by number; what stands in them is read 8 bytes at a time."""
 
     def __init__(self, data: bytes, start: int, end: int) -> None:
         self.bytes = np.frombuffer(data, np.uint8)
@@ -115,14 +113,38 @@ class _Lines:
         self.words = np.ndarray((max(len(data) - 7, 0),), "<u8", data, strides=(1,))
         starts = np.flatnonzero(self.bytes[start:end] == ord("\n"))
         self.starts = np.concatenate(([start], starts + (start + 1)))
-        self.starts = self.starts[self.starts < len(self.words)]
-        self.keys = self.words[self.starts]
+        if end > len(self.words):
+            self.starts = self.starts[self.starts < len(self.words)]
+        self._has_returns = data.find(b"\r\n", start, end) >= 0
+
+    def key(self, lines: _Offsets) -> _Words:
+        """The first 8 bytes of lines."""
+        return self.words[self.starts[lines]]
+
+    def beginning_with(self, byte: str) -> _Offsets:
+        """The lines that begin with a byte."""
+        return np.flatnonzero(self.bytes[self.starts] == ord(byte))
+
+    def stands(self, text: bytes, at: _Offsets) -> _Flags:
+        """Whether `text`, of 8 bytes or more, stands at offsets."""
+        same = np.ones(len(at), np.bool_)
+        for offset in {*range(0, len(text) - 7, 8), len(text) - 8}:
+            same &= self.words[at + offset] == _word(text[offset : offset + 8])
+        return same
+
+    def before(self, line: _Offsets) -> _Offsets:
+        """Where the text of the line before each begins to end: at its newline, or the return before it."""
+        ends: _Offsets = self.starts[line] - 1
+        if self._has_returns:
+            ends -= self.bytes[ends - 1] == ord("\r")
+        return ends
 
     def length(self, lines: _Offsets) -> _Offsets:
         """Bytes of the lines with their newline, less the carriage return that may stand before it."""
         next_line = self.starts[lines + 1]
-        returns = self.bytes[next_line - 2] == ord("\r")
-        length: _Offsets = next_line - self.starts[lines] - returns
+        length: _Offsets = next_line - self.starts[lines]
+        if self._has_returns:
+            length -= self.bytes[next_line - 2] == ord("\r")
         return length
 
     def same_id(self, one: _Offsets, other: _Offsets) -> _Flags:
@@ -161,27 +183,31 @@ def _is_hex(words: _Words) -> _Flags:
 def _read_chunk(data: bytes, start: int, end: int) -> Iterator[Run]:
     """Find the regular steps of a piece of a log that ends where a step begins, or with the log."""
     lines = _Lines(data, start, end)
-    keys, starts = lines.keys, lines.starts
+    starts = lines.starts
+    boundaries = lines.beginning_with("S")
+    keys = lines.key(boundaries)
     is_step = (keys & _FIVE_BYTES) == _STEP
-    boundaries = np.flatnonzero(is_step | (keys == _RESULT))
-    is_boundary = is_step[boundaries]
-    is_boundary[~is_boundary] = _is_result(lines, boundaries[~is_boundary])
-    boundaries = boundaries[is_boundary]
-    begins_step = is_step[boundaries[:-1]]
-    first, behind = boundaries[:-1][begins_step], boundaries[1:][begins_step]
+    is_result = keys == _RESULT
+    is_result[is_result] = _is_result(lines, boundaries[is_result])
+    either = is_step | is_result
+    boundaries, is_step = boundaries[either], is_step[either]
+    first, behind = boundaries[:-1][is_step[:-1]], boundaries[1:][is_step[:-1]]
 
     # Every regular step ends with its image.
     image, count = behind - 1, behind - first
-    chosen = (count >= 2) & ((keys[image] & _SIX_BYTES) == _ARROW)  # noqa: PLR2004  a header and an image
+    chosen = (count >= 2) & ((lines.key(image) & _SIX_BYTES) == _ARROW)  # noqa: PLR2004  and has a header
     first, behind = first[chosen], behind[chosen]
     image, count, second = behind - 1, behind - first, first + 1
+    keys = lines.key(second)
     is_plain = count == 2  # noqa: PLR2004
-    is_cached = (count == 3) & (keys[second] == _CACHED) & (lines.length(second) == _CACHED_LENGTH)  # noqa: PLR2004
-    is_run = (count >= 4) & (keys[second] == _RUNNING)  # noqa: PLR2004
+    is_cached = (count == 3) & (keys == _CACHED) & (lines.length(second) == _CACHED_LENGTH)  # noqa: PLR2004
+    is_run = (count >= 4) & (keys == _RUNNING)  # noqa: PLR2004
     is_pull = (count >= 3) & ~is_cached & ~is_run  # noqa: PLR2004
-    is_run[is_run] = _is_removed(lines, first[is_run], behind[is_run])
+    removal = np.zeros(len(first), np.int64)
+    removal[is_run] = _find_removal(lines, second[is_run], image[is_run])
+    is_run = removal > 0
     is_pull[is_pull] = [
-        PULL.fullmatch(data, *span) is not None
+        PLAIN_PULL.fullmatch(data, *span) is not None
         for span in zip(starts[second[is_pull]].tolist(), starts[image[is_pull]].tolist(), strict=True)
     ]
     numbers, totals, chosen = _read_counts(lines, starts[first] + len(b"Step "))
@@ -191,7 +217,7 @@ def _read_chunk(data: bytes, start: int, end: int) -> Iterator[Run]:
     if not chosen.any():
         return
 
-    ends = np.stack([starts[line] for line in (second, first + 2, behind - 2, image, behind)], axis=1)
+    ends = np.stack([starts[second], starts[first + 2], removal, starts[image], starts[behind]], axis=1)
     ends[is_pull, 1] = starts[image[is_pull]]
     kinds = np.empty(ends.shape, np.uint8)
     kinds[:] = [Kind.HEADER, Kind.RUNNING, Kind.OUTPUT, Kind.REMOVED, Kind.IMAGE]
@@ -249,19 +275,23 @@ def _is_result(lines: _Lines, line: _Offsets) -> _Flags:
     return whole
 
 
-def _is_removed(lines: _Lines, first: _Offsets, behind: _Offsets) -> _Flags:
-    """Whether the last line but one of steps removes the container that their second line started."""
-    container = lines.starts[first + 1] + (_RUNNING_LENGTH - 1 - _ID_LENGTH)
-    removal = behind - 2
-    key, length, start = lines.keys[removal], lines.length(removal), lines.starts[removal]
-    started = lines.length(first + 1) == _RUNNING_LENGTH
-    removing = started & (key == _REMOVING) & (length == _REMOVING_LENGTH)
-    removed = started & (key == _REMOVED) & (length == _REMOVED_LENGTH)
-    name = start + np.where(removed, _REMOVED_LENGTH, _REMOVING_LENGTH) - 1 - _ID_LENGTH
-    either: _Flags = removing | removed
-    either[either] = lines.same_id(container[either], name[either])
-    either[either] = lines.is_id(container[either])
-    return either
+def _find_removal(lines: _Lines, running: _Offsets, image: _Offsets) -> _Offsets:
+    """Where the container that a line started is removed, right before its image; 0 if it is not.
+
+    That need not be where a line begins: a program may not have ended its last one.
+    """
+    container = lines.starts[running] + (_RUNNING_LENGTH - 1 - _ID_LENGTH)
+    name = lines.before(image) - _ID_LENGTH
+    good = (
+        (lines.length(running) == _RUNNING_LENGTH) & lines.is_id(container) & lines.same_id(container, name)
+    )
+    removal = np.zeros(len(running), np.int64)
+    for words in (_REMOVING, _REMOVED):
+        at = name - len(words)
+        here = good & (at >= lines.starts[running + 1])
+        here[here] = lines.stands(words, at[here])
+        removal[here] = at[here]
+    return removal
 
 
 def _read_counts(lines: _Lines, at: _Offsets) -> tuple[_Offsets, _Offsets, _Flags]:
