@@ -1,0 +1,10 @@
+"""Every benchmark, one after another, each in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+for name in ("bench_root_line", "bench_parse", "bench_export", "bench_fetch"):
+    print(f"\n# {name}", flush=True)
+    subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
