@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = [
     "Build",
@@ -43,6 +43,10 @@ __all__ = [
     "Timing",
     "TimingSource",
 ]
+
+
+_BLOCK = 1 << 14
+"""Bytes of a log whose line feeds are counted at a time."""
 
 
 class Span(NamedTuple):
@@ -116,11 +120,31 @@ class Log:
     finished_at: datetime | None = None
     semantic_version: str | None = None
     environment: str | None = None
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What was computed from the bytes once and may be asked for again."""
 
     @property
     def digest(self) -> str:
         """``sha256:`` and the hexadecimal digest of the bytes."""
-        return "sha256:" + hashlib.sha256(self.data).hexdigest()
+        if "digest" not in self._kept:
+            self._kept["digest"] = "sha256:" + hashlib.sha256(self.data).hexdigest()
+        digest: str = self._kept["digest"]
+        return digest
+
+    def line_number(self, offset: int) -> int:
+        """The 1-based number of the line that holds `offset`, counted by line feeds.
+
+        Line feeds are counted once per block of the log and kept, so asking about every line of a huge log
+        costs no more than a block each time.
+        """
+        if "lines" not in self._kept:
+            counts = array("q", [1])
+            for start in range(0, len(self.data), _BLOCK):
+                counts.append(counts[-1] + self.data.count(b"\n", start, start + _BLOCK))
+            self._kept["lines"] = counts
+        block = min(max(offset, 0), len(self.data)) // _BLOCK
+        before: int = self._kept["lines"][block]
+        return before + self.data.count(b"\n", block * _BLOCK, offset)
 
     @property
     def key(self) -> str:
@@ -565,7 +589,8 @@ class Build:
         if self.log.status is Status.FAILED:
             return Outcome.FAILED
         if self.failure is not None:
-            return Outcome.FAILED
+            canceled = b"context canceled" in self.log.data[slice(*self.failure.span)]
+            return Outcome.CANCELED if canceled else Outcome.FAILED
         if self.image_id is not None:
             return Outcome.SUCCEEDED
         return Outcome.INCOMPLETE if self.steps else Outcome.UNKNOWN

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["line_number", "plain"]
+__all__ = ["lines_around", "plain"]
 
 # ECMA-48: CSI sequences (colours, cursor), OSC and other strings up to their terminator, and two-byte
 # escapes. Every part is bounded or excludes its own terminator, so a match costs what it covers.
 _CONTROL_SEQUENCE = re.compile(
     r"\x1b\[[0-?]{0,64}[ -/]{0,8}[@-~]"
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]{0,8}[0-~]?"
     r"|\x9b[0-?]{0,64}[ -/]{0,8}[@-~]"
 )
@@ -39,11 +39,6 @@ def plain(data: bytes) -> str:
     if "\r" in text:
         text = text[text.rfind("\r") + 1 :]
     return _CONTROL_CHARACTER.sub("", text)
-
-
-def line_number(data: bytes, offset: int) -> int:
-    """The 1-based number of the line that holds `offset`, counted by line feeds."""
-    return data.count(b"\n", 0, offset) + 1
 
 
 def lines_around(

@@ -74,7 +74,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("cached", pa.bool_(), "whether the result came from the cache"),
         ("image_id", _TEXT, "short id of the image that the step made"),
         ("container_id", _TEXT, "short id of the container that the step ran in (the last, if several)"),
-        ("exit_code", _SMALL, "exit code of the command that failed; null elsewhere"),
+        ("exit_code", _INT, "exit code of the command that failed; null elsewhere"),
         ("failed", pa.bool_(), "whether the build stopped here"),
         ("triggers", _SMALL, "ONBUILD instructions of the base image that ran with it"),
         ("started", _SECONDS, "seconds from the build's start"),
@@ -116,7 +116,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("step_number", _SMALL, "its number, the builder's own count"),
         ("stage", _ID, "its stage"),
         ("instruction", _ID, "its instruction"),
-        ("exit_code", _SMALL, "exit code of the command that failed"),
+        ("exit_code", _INT, "exit code of the command that failed"),
         ("cause", _ID, "class of failure; 'unknown' if no rule knows the line"),
         (
             "role_owner",

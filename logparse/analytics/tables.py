@@ -122,7 +122,6 @@ def _build_row(key: str, build: Build) -> _Row:
     span = build.span
     steps = build.steps
     totals = [step.total for step in steps if step.total is not None]
-    # The API's facts are about the log's one build; they cannot be told of one among several.
     seconds = log.duration
     return (
         key,

@@ -7,6 +7,7 @@ if it finds nothing of its own in the log. The first format that finds something
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from logparse.errors import SourceError
@@ -47,8 +48,17 @@ def parse(source: bytes | str | Path | Log) -> list[Build]:
     for read in FORMATS.values():
         builds = read(log)
         if builds:
-            return builds
+            return _with_facts(builds)
     return []
+
+
+def _with_facts(builds: list[Build]) -> list[Build]:
+    """Leave what the API says of a log's build to the last one, should there be several in it."""
+    if len(builds) > 1:
+        log = replace(builds[0].log, status=None, started_at=None, finished_at=None, semantic_version=None)
+        for build in builds[:-1]:
+            build.log = log
+    return builds
 
 
 def _as_log(source: bytes | str | Path | Log) -> Log:
@@ -58,7 +68,7 @@ def _as_log(source: bytes | str | Path | Log) -> Log:
         case bytes():
             return Log(data=source)
         case str():
-            return Log(data=source.encode("utf-8", "surrogateescape"))
+            return Log(data=source.encode("utf-8", "surrogatepass"))
         case _:
             try:
                 return Log(data=source.read_bytes(), path=str(source))

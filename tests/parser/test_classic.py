@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logparse.model import Build, Kind, Outcome, Status
+from logparse.model import Build, Kind, Log, Outcome, Status
 from logparse.parser import parse
 from logparse.parser.classic.cutter import Cutter
 from tests.fixtures_path import LOGS
@@ -370,6 +370,54 @@ class TestUnusualEnds:
         build = one(f" ---> {IMAGE}\nStep 7/8 : CMD x\n ---> {IMAGE}\nStep 8/8 : CMD y\n ---> {IMAGE}\n")
         assert [step.number for step in build.steps] == [7, 8]
 
+    @pytest.mark.parametrize(
+        "end",
+        [
+            'Step 2/2 : RUN ./x || echo "failed to build"',
+            "Step 2/2 : ADD http://x.example/y /y\nDownloading    1.2MB/3MB\n",
+        ],
+    )
+    def test_a_cut_log_has_no_failure_that_nobody_told(self, end):
+        assert one(f"Step 1/2 : FROM a\n ---> {IMAGE}\n{end}").outcome is Outcome.INCOMPLETE
+
+    def test_the_last_of_several_closing_sentences_counts(self):
+        closing = "The command '/bin/sh -c cat old.log' returned a non-zero code: "
+        build = one(
+            f"Step 1/1 : RUN cat old.log\n ---> Running in {CONTAINER}\n{closing}9\nreal error: boom\n{closing}1\n"
+        )
+        assert build.exit_code == 1
+        assert build.steps[0].output == f"{closing}9\nreal error: boom\n".encode()
+
+    def test_but_not_that_of_another_build(self):
+        failed = (
+            f"Step 1/1 : RUN x\n ---> Running in {CONTAINER}\nboom\n"
+            "The command '/bin/sh -c x' returned a non-zero code: 2\n"
+        )
+        assert [build.exit_code for build in parse(failed * 3)] == [2, 2, 2]
+
+    def test_exit_codes_of_windows_have_ten_digits(self):
+        build = one(
+            f"Step 1/1 : RUN x\n ---> Running in {CONTAINER}\n"
+            "The command 'cmd /S /C x' returned a non-zero code: 3221225786\n"
+        )
+        assert build.exit_code == 3221225786
+
+    def test_compose_puts_its_own_words_before_the_builders(self):
+        build = one(
+            f"Step 1/1 : RUN x\n ---> Running in {CONTAINER}\nout\n"
+            "Service 'web' failed to build: The command '/bin/sh -c x' returned a non-zero code: 1\n"
+        )
+        assert build.steps[0].output == b"out\n"
+
+    def test_a_context_that_was_canceled_is_no_failure(self):
+        assert one(f"Step 1/2 : FROM a\n ---> {IMAGE}\nStep 2/2 : COPY . .\ncontext canceled\n").outcome is (
+            Outcome.CANCELED
+        )
+
+    def test_lines_may_be_cleared_first(self):
+        build = one(f"\x1b[0KStep 1/2 : FROM a\n ---> {IMAGE}\n\x1b[0KStep 2/2 : CMD x\n ---> {IMAGE}\n")
+        assert len(build.steps) == 2
+
     def test_words_of_the_client_in_other_peoples_text_are_not_a_failure(self):
         build = one(
             "+ docker rm x\nError response from daemon: No such container: x\n+ docker build .\n"
@@ -426,6 +474,12 @@ class TestBuild:
             ("b", 3_400_000, False, "Pull complete"),
         ]
 
+    def test_of_several_builds_in_a_log_the_api_speaks_of_the_last(self):
+        good = f"Step 1/1 : FROM a\n ---> {IMAGE}\nSuccessfully built {IMAGE}\n"
+        bad = "Step 1/1 : FROM b\npull access denied for b, repository does not exist\n"
+        log = Log(data=(bad + good).encode(), owner="o", name="n", build_id="b", status=Status.SUCCEEDED)
+        assert [build.outcome for build in parse(log)] == [Outcome.FAILED, Outcome.SUCCEEDED]
+
     def test_the_status_of_the_api_wins_over_the_log(self):
         data = f"Step 1/1 : FROM a\n ---> {IMAGE}\nSuccessfully built {IMAGE}\n".encode()
         [build] = parse(data)
@@ -434,6 +488,33 @@ class TestBuild:
         assert build.outcome is Outcome.FAILED
         assert build.failing_step is None
         assert build.key == "o/n/b"
+
+
+class TestLargeLogs:
+    """What only shows where regular steps are found all at once."""
+
+    @pytest.mark.parametrize(
+        "end",
+        [
+            b"Successful\nbye bye now\n",
+            b"Successfully tagged x\nDeleted\n",
+            b"Successfully done\nall 12 ok\n",
+            b"Step 1/2\nStep 2/2 : \n",
+            b"Step 1/2 : RUN x\n ---> Ru\nxx\n ---> \nSuccessf\n",
+        ],
+    )
+    def test_short_lines_at_the_end(self, end):
+        assert_lossless(b"plain text\n" * 30_000 + end)
+        TestRegularSteps.assert_same(end)
+
+    def test_a_step_that_is_longer_than_a_piece(self, monkeypatch):
+        monkeypatch.setattr("logparse.parser.classic.regular._CHUNK", 300)
+        TestRegularSteps.assert_same(
+            f"Step 1/3 : FROM a\n ---> {IMAGE}\nStep 2/3 : RUN x\n ---> Running in {CONTAINER}\n{'y' * 99}\n".encode()
+            + b"y\n" * 500
+            + f"Removing intermediate container {CONTAINER}\n ---> {IMAGE}\nStep 3/3 : CMD y\n ---> {IMAGE}\n".encode()
+            + b"Successfully built 0123456789ab\n" * 3
+        )
 
 
 class TestNoBuilder:

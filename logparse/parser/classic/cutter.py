@@ -22,18 +22,23 @@ from logparse.parser.classic.markers import (
     CLOSING_CLIENT,
     CLOSING_DAEMON,
     COMMANDS,
+    COMPOSE,
     CONTEXT,
     FIRST_STEP,
     GLUED_CLOSING,
+    GLUED_TO,
+    GLUED_WORD_ERROR,
     KIND_OF,
     LATE_REMOVAL,
     LINE,
     LINE_START,
     NON_ZERO,
+    PROGRESS,
     REMOVAL,
     REMOVAL_ID,
     REMOVERS,
     RUN_FLAGS,
+    RUNNING_ID,
     STEP,
     StepGroup,
 )
@@ -47,6 +52,9 @@ _LARGE = 1 << 18
 # How many look-alikes of a container's end are examined. More than a few exist only where a program
 # imitates them, and a bound keeps the cost linear.
 _COMPARED = 64
+
+# Bytes before the builder's last words in which Compose may have put its own.
+_PREFIX = 256
 
 # Bytes at the end of an output in which its last line is looked for.
 _LAST_LINE = 1 << 16
@@ -127,7 +135,9 @@ class Cutter:
         self._contexts = Landmarks(data, CONTEXT)
         self._removals = Landmarks(data, REMOVAL)
         self._failures = Landmarks(data, NON_ZERO)
+        self._late: tuple[int, re.Match[bytes] | None] = (-1, None)
         self._removed: set[bytes] | None = None
+        self._started: dict[bytes, list[int]] = {}
         self._searchable = _SEARCHES * self.size
         self._removals_of: dict[bytes, list[int]] | None = None
         self._first_step = -1
@@ -230,14 +240,18 @@ class Cutter:
             return
         last = header + len(after)
         element = self.tape.element(last)
-        # Some captures join two streams, so the first of several lines may hang on the header.
-        hangs_on = header if element.kind is Kind.UNKNOWN else last
-        glued = GLUED_CLOSING.search(self.data, *self.tape.element(hangs_on)[1:])
+        # Some captures join two streams, so the first of several lines may hang on the header. Only the
+        # arguments of some instructions cannot hold such words themselves.
+        hangs_on = header if element.kind in {Kind.UNKNOWN, Kind.HEADER} else last
+        surely = hangs_on != header or GLUED_TO.match(self.data, self.tape.element(header).start)
+        words = GLUED_CLOSING if surely else GLUED_WORD_ERROR
+        glued = words.search(self.data, *self.tape.element(hangs_on)[1:])
         if glued is not None:
             self.tape.split(hangs_on, glued.start(), Kind.FAILURE)
         elif element.kind is Kind.UNKNOWN and self.data.endswith(b"\n", element.start, element.end):
-            start = self.data.rfind(b"\n", element.start, element.end - 1) + 1
-            self.tape.split(last, max(start, element.start), Kind.FAILURE)
+            start = max(self.data.rfind(b"\n", element.start, element.end - 1) + 1, element.start)
+            if PROGRESS.search(self.data, start, element.end) is None:
+                self.tape.split(last, start, Kind.FAILURE)
 
     # -- between steps --------------------------------------------------------------------------------
 
@@ -358,7 +372,10 @@ class Cutter:
             start = offset - len(words)
             if start < position or not self.data.startswith(words, start):
                 continue
-            match = LATE_REMOVAL.match(self.data, start)
+            if self._late[0] != start:
+                # Several containers may wait for the same lines.
+                self._late = (start, LATE_REMOVAL.match(self.data, start))
+            match = self._late[1]
             if match is not None and b"Error removing " in match["lines"]:
                 number = match["next"]
                 return start if number is None or int(number) == self._number + 1 else -1
@@ -379,13 +396,16 @@ class Cutter:
         """Where `container` is removed, when that is not the first place that looks so; -1 if nowhere."""
         if self._removed is None:
             self._removed = set(REMOVAL_ID.findall(self.data))
+            for match in RUNNING_ID.finditer(self.data):
+                self._started.setdefault(match[1], []).append(match.start())
         if container not in self._removed:
             return -1
         for place in self._places_of(container, position):
             if self._removes(place, position, container):
                 # A log may hold another one in which the same container was started and did come to its end.
-                again = self.data.find(b" ---> Running in " + container, position, place)
-                return place if again < 0 else -1
+                started = self._started.get(container, [])
+                again = bisect_left(started, position)
+                return place if again == len(started) or started[again] > place else -1
         return -1
 
     def _places_of(self, container: bytes, position: int) -> Iterator[int]:
@@ -420,9 +440,19 @@ class Cutter:
         first = bisect_left(places, position)
         command = self._command()
         # The builder repeats the instruction when its command fails. That is the surest end there is.
-        for place in places[first : first + _COMPARED]:
-            if command and self.data.endswith(command, position, place - 1):
-                return self._fail(position, place, place - 1 - len(command))
+        ends = [
+            place
+            for place in places[first : first + _COMPARED]
+            if command and self.data.endswith(command, position, place - 1)
+        ]
+        if ends:
+            # The command may have printed that sentence, too: the last one counts, but for other builds'.
+            end = ends[0]
+            for place in ends[1:]:
+                if FIRST_STEP.search(self.data, end, place) or self.data.find(CONTEXT, end, place) >= 0:
+                    break
+                end = place
+            return self._fail(position, end, end - 1 - len(command))
         end = self.size
         for match in BOUNDARY.finditer(self.data, max(position - 1, 0)):
             if match["build"] is not None:
@@ -460,6 +490,9 @@ class Cutter:
         start = max(self.data.rfind(words, position, max(limit, position)) for words in COMMANDS)
         if start < 0:
             start = max(self.data.rfind(b"\n", position, place) + 1, position)
+        before = COMPOSE.search(self.data, max(position, start - _PREFIX), start)
+        if before is not None:
+            start = before.start()
         self.tape.add(Kind.OUTPUT, start)
         newline = self.data.find(b"\n", place)
         end = self.size if newline < 0 else newline + 1

@@ -17,9 +17,12 @@ __all__ = [
     "CLOSING_CLIENT",
     "CLOSING_DAEMON",
     "COMMANDS",
+    "COMPOSE",
     "CONTEXT",
     "FIRST_STEP",
     "GLUED_CLOSING",
+    "GLUED_TO",
+    "GLUED_WORD_ERROR",
     "KIND_OF",
     "LATE_REMOVAL",
     "LINE",
@@ -27,9 +30,11 @@ __all__ = [
     "NON_ZERO",
     "NON_ZERO_CODE",
     "PLAIN_PULL",
+    "PROGRESS",
     "REMOVAL",
     "REMOVAL_ID",
     "REMOVERS",
+    "RUNNING_ID",
     "RUN_FLAGS",
     "STEP",
     "StepGroup",
@@ -37,8 +42,9 @@ __all__ = [
 
 # -- pieces ---------------------------------------------------------------------------------------------
 
-# Standard error is wrapped in colours, and the sequence that ends one stands before the next line.
-_SGR = rb"(?:\x1b\[[0-9;]{0,16}m){0,4}"
+# Standard error is wrapped in colours, and the sequence that ends one stands before the next line. Others
+# clear the rest of the line first.
+_SGR = rb"(?:\x1b\[[0-9;]{0,16}[mK]){0,4}"
 # On a terminal, each line of a pull or push is overwritten in place.
 _MOVES = rb"(?:\x1b\[[0-9;]{0,16}[A-Km]|\r){0,16}"
 _ID = rb"[0-9a-f]{12}"
@@ -71,6 +77,8 @@ REMOVAL = b"intermediate container "
 
 REMOVAL_ID = re.compile(rb"intermediate container (" + _ID + rb")")
 
+RUNNING_ID = re.compile(rb" ---> Running in (" + _ID + rb")")
+
 REMOVERS = (b"Removing ", b" ---> Removed ")
 """What stands before that in the builder's own lines: until 20.10, since 23."""
 
@@ -81,7 +89,7 @@ BEFORE_REMOVAL = re.compile(rb"(?<=\n) ---> " + _ID + rb"\r{0,8}\n\Z")
 """Until Docker 17.x the image came before the removal."""
 
 LATE_REMOVAL = re.compile(
-    rb"(?P<lines>(?:(?:Removing|Error removing) intermediate container " + _ID + rb"[^\n]*\n){1,64})"
+    rb"(?P<lines>(?:(?:Removing|Error removing) intermediate container " + _ID + rb"[^\n]{0,512}\n){1,64})"
     rb" ---> " + _ID + rb"\r{0,8}\n(?:Step (?P<next>\d{1,9})|Successfully built )"
 )
 """A container that could not be removed is tried again behind every later step, sometimes with success, so
@@ -111,15 +119,19 @@ RUN_FLAGS = re.compile(rb"(?:--[a-z]{1,32}=\S{1,4096}\s{1,64}){0,16}")
 FIRST_STEP = re.compile(rb"Step (\d{1,9})(?:/\d{1,9})? : (?=" + _INSTRUCTION + rb")")
 CONTEXT = b"Sending build context to Docker daemon"
 
-LINE_START = re.compile(rb"(?:\A|[\r\n])(?:\x1b\[[0-9;]{0,16}m){0,4}\Z")
+LINE_START = re.compile(rb"(?:\A|[\r\n])" + _SGR + rb"\Z")
 """What may stand before a first step: nothing, a colour's end, a progress bar."""
 
 # -- how a build ends -----------------------------------------------------------------------------------
 
 NON_ZERO = b" returned a non-zero code: "
-NON_ZERO_CODE = re.compile(rb" returned a non-zero code: (\d{1,9})")
+# Windows has codes of ten digits, such as 3221225786 for an interruption.
+NON_ZERO_CODE = re.compile(rb" returned a non-zero code: (\d{1,10})(?!\d)")
 COMMANDS = (b"The command '", b"The command [")
 """How the sentence begins that :data:`NON_ZERO` ends."""
+
+COMPOSE = re.compile(rb"(?:ERROR: )?Service '[^'\n]{1,128}' failed to build ?: \Z")
+"""What Docker Compose 1.x puts before the builder's last words."""
 
 # What the client says when no build could begin.
 _CLIENT_WORDS = (
@@ -143,7 +155,8 @@ _LAST_WORDS = (
     rb"|error pulling image|x509: |dial tcp|(?: --->)?No image was generated"
     rb"|When using (?:COPY|ADD) with more"
     rb"|[Ff]orbidden path outside|the --\w{1,32} option requires BuildKit|image operating system"
-    rb"|circular dependency|mkdir /|write /|open /|l?stat /|" + _DAEMON_WORDS + rb"|" + _CLIENT_WORDS
+    rb"|(?:ERROR: )?Service '[^'\n]{1,128}' failed to build|circular dependency"
+    rb"|mkdir /|write /|open /|l?stat /|" + _DAEMON_WORDS + rb"|" + _CLIENT_WORDS
 )
 CLOSING_CLIENT = re.compile(_SGR + rb"(?:" + _CLIENT_WORDS + rb")")
 CLOSING_DAEMON = re.compile(_SGR + rb"(?:" + _DAEMON_WORDS + rb"|" + _CLIENT_WORDS + rb")")
@@ -155,6 +168,13 @@ GLUED_CLOSING = re.compile(
     rb"|invalid from flag|lstat /"
 )
 """Last words behind a header with no newline between: some captures join the two streams so."""
+GLUED_TO = re.compile(_SGR + rb"Step \d+(?:/\d+)? : (?i:FROM|COPY|ADD|WORKDIR|USER|MAINTAINER)\b")
+"""Headers of instructions whose arguments are no program's text."""
+GLUED_WORD_ERROR = re.compile(rb"failed to process \\?\"")
+"""What the builder says of a word with a quote too few, wherever it stands."""
+
+PROGRESS = re.compile(rb"\d ?[kKMGT]?i?B/|\d ?%|\[[=>]")
+"""Progress of a download, which may stand where else only last words do."""
 
 # -- lines between steps --------------------------------------------------------------------------------
 

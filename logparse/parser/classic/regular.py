@@ -22,6 +22,7 @@ from logparse.parser.classic.markers import PLAIN_PULL
 __all__ = ["Run", "find_regular_steps"]
 
 _CHUNK = 1 << 21
+_LOOKED_BEYOND = 32
 
 _Offsets = npt.NDArray[np.int64]
 _Flags = npt.NDArray[np.bool_]
@@ -90,7 +91,11 @@ def find_regular_steps(data: bytes) -> Iterator[Run]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
-    """Cut a log into pieces that end where a step begins, so that steps stay whole."""
+    """Cut a log into pieces that end where a step begins, so that steps stay whole.
+
+    A step that is longer than a piece is left out: it would take memory in proportion, and one step more
+    or less does not count.
+    """
     start = 0
     while start < len(data):
         end = len(data)
@@ -98,8 +103,11 @@ def _chunks(data: bytes) -> Iterator[tuple[int, int]]:
             found = data.rfind(b"\nStep ", start + 1, start + _CHUNK)
             if found < 0:
                 found = data.find(b"\nStep ", start + _CHUNK)
-            if found >= 0:
-                end = found + 1
+                if found < 0:
+                    return
+                start = found + 1
+                continue
+            end = found + 1
         yield start, end
         start = end
 
@@ -196,6 +204,8 @@ def _read_chunk(data: bytes, start: int, end: int) -> Iterator[Run]:
     # Every regular step ends with its image.
     image, count = behind - 1, behind - first
     chosen = (count >= 2) & ((lines.key(image) & _SIX_BYTES) == _ARROW)  # noqa: PLR2004  and has a header
+    # So far may be looked beyond a step, in search of what is not there.
+    chosen &= starts[behind] + _LOOKED_BEYOND <= len(lines.words)
     first, behind = first[chosen], behind[chosen]
     image, count, second = behind - 1, behind - first, first + 1
     keys = lines.key(second)
@@ -212,7 +222,8 @@ def _read_chunk(data: bytes, start: int, end: int) -> Iterator[Run]:
     ]
     numbers, totals, chosen = _read_counts(lines, starts[first] + len(b"Step "))
     chosen &= is_plain | is_cached | is_run | is_pull
-    chosen &= (lines.length(image) == _IMAGE_LENGTH) & lines.is_id(starts[image] + len(b" ---> "))
+    chosen &= lines.length(image) == _IMAGE_LENGTH
+    chosen[chosen] = lines.is_id(starts[image[chosen]] + len(b" ---> "))
 
     if not chosen.any():
         return
@@ -269,9 +280,9 @@ def _runs(
 def _is_result(lines: _Lines, line: _Offsets) -> _Flags:
     """Whether lines that begin with ``Successf`` are the builder's and not those of pip."""
     whole: _Flags = line + 1 < len(lines.starts)
-    whole[whole] = (lines.length(line[whole]) == _RESULT_LENGTH) & lines.is_id(
-        lines.starts[line[whole]] + (_RESULT_LENGTH - 1 - _ID_LENGTH)
-    )
+    # Only lines that are long enough may be looked into: a short one may be the last of the log.
+    whole[whole] = lines.length(line[whole]) == _RESULT_LENGTH
+    whole[whole] = lines.is_id(lines.starts[line[whole]] + (_RESULT_LENGTH - 1 - _ID_LENGTH))
     return whole
 
 
