@@ -390,6 +390,13 @@ class Step:
         return f"{self.instruction} {self.arguments}" if self.arguments else self.instruction
 
     @property
+    def stage_label(self) -> str | None:
+        """The name of its stage, or the stage's number if it has none; ``None`` before the first ``FROM``."""
+        if self.stage < 0:
+            return None
+        return self.stage_name or str(self.stage)
+
+    @property
     def output(self) -> bytes:
         """What the programs of this step printed, undecoded."""
         return b"".join(self.log.data[start:end] for start, end in self.outputs)

@@ -31,22 +31,31 @@ _TOKENS = re.compile(
     r")"
 )
 
-# What stands before a secret. The secret itself is the last group and ends at white space or a quote.
+_NAME = (
+    r"[\w.-]{0,40}(?:passw(?:or)?d|passphrase|_pwd|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?"
+    r"|private[_-]?key|auth[_-]?key|credentials?)"
+)
+# A value: up to its closing quote, or up to white space.
+_VALUE = r"(?:<[^>\n]{1,128}>|\"[^\"\n]{1,4096}\"?|'[^'\n]{1,4096}'?|[^\s\"']{2,4096})"
+
+# What stands before a secret, and the secret as the last group.
 _LABELLED = re.compile(
     r"(?i)("
-    r"\b(?:[\w-]{0,40}(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
-    r"|auth[_-]?key|credentials?))[\"']?\s{0,2}"
+    r"\b" + _NAME + r"[\"']?\s{0,2}=\s{0,2}"
     # Behind a colon may stand a message, too; a secret is quoted, or has a digit in it.
-    r"(?:=[\"']?|:(?!//)\s?(?:[\"']|(?=[^\s\"']{0,256}\d)))"
-    r"|--(?:password|passwd|token|secret|api-key)[ =][\"']?"
-    r"|\bauthorization[\"']?:\s{0,2}[\"']?(?:basic|bearer|simple|token)\s+"
+    r"|\b" + _NAME + r"[\"']?\s{0,2}:(?!//)\s{0,2}(?=[\"']|[^\s\"']{0,256}\d)"
+    r"|\bENV\s{1,4}" + _NAME + r"\s{1,4}"
+    r"|--(?:password|passwd|token|secret|api-key)[ =]"
+    r"|\bauthorization[\"']?:\s{0,2}[\"']?(?:basic|bearer|simple|token)\s{1,4}"
+    r"|\bbearer\s{1,4}(?=[\w.-]{0,256}\d)"
     r"|_authToken\s?=\s?"
-    r")([^\s\"'&;,\\]{4,4096})"
+    r"|(?:\s-u|--user)[ =]?(?=[^\s:]{1,256}:)"
+    r")(" + _VALUE + r")"
 )
 
-# ``scheme://user:password@host``; the user may be the token, too.
+# ``scheme://user:password@host``; the user may be the token, too, and the password hold an ``@``.
 _URL_PASSWORD = re.compile(
-    r"(\b[a-z][a-z0-9+.-]{1,20}://)([^\s/:@\"']{0,256}:[^\s/@\"']{1,1024}|[^\s/:@\"']{20,1024})@"
+    r"(\b[a-z][a-z0-9+.-]{1,20}://)([^\s/\"']{0,256}:[^\s/\"']{1,1024}|[^\s/:@\"']{20,1024})@"
 )
 
 _PRIVATE_KEY = re.compile(
@@ -55,19 +64,29 @@ _PRIVATE_KEY = re.compile(
 
 # One of these must be present, or there is nothing to mask: most lines are done after this search.
 _HINT = re.compile(
-    r"(?i)passw|passphrase|secret|token|key|credential|authorization|@|gh[pousr]_|github_pat|glpat-|npm_|pypi-"
-    r"|xox|AKIA|ASIA|AIza|sk-|dckr_|sim|eyJ"
+    r"(?i)passw|passphrase|_pwd|secret|token|key|credential|authorization|bearer|@|-u|gh[pousr]_|github_pat"
+    r"|glpat-|npm_|pypi-|xox|AKIA|ASIA|AIza|sk-|dckr_|sim|eyJ"
 )
 
-# Values that only refer to a secret: a variable, a placeholder, a mask.
-_REFERENCE = re.compile(r"[$%<{(*]|x{4,}|\.{3}|null$|none$|true$|false$|\[", re.IGNORECASE)
+# Values that only refer to a secret, whole: a variable, a placeholder, a mask.
+_REFERENCE = re.compile(
+    r"[\"']?(?:\$\w{1,128}|\$\{\w{1,128}(?::?[-+?=][^}]{0,256})?\}|\$\([^)]{0,256}\)|%\w{1,128}%|<[^>]{1,128}>|\{\{[^}]{0,128}\}\}"
+    r"|\*{1,64}|x{3,64}|\.{3}|null|none|true|false|\[[^\]]{0,128}\])[\"']?[,;)]?\Z",
+    re.IGNORECASE,
+)
+
+_CACHED = 512
+"""Length of the longest text whose masking is remembered."""
 
 
 def _mask_value(match: re.Match[str]) -> str:
-    return match[0] if _REFERENCE.match(match[2]) else match[1] + MASK
+    value = match[2]
+    if _REFERENCE.match(value):
+        return match[0]
+    quote = value[0] if value[0] in "\"'" else ""
+    return match[1] + quote + MASK + (quote if quote and value.endswith(quote) else "")
 
 
-@lru_cache(maxsize=16384)
 def mask(text: str) -> str:
     """Replace every secret in `text` that is recognised by ``***``.
 
@@ -75,12 +94,22 @@ def mask(text: str) -> str:
     values behind words such as ``password=``, ``--token`` or ``Authorization: Bearer``. References to
     variables (``$TOKEN``) stay readable.
     """
+    if len(text) > _CACHED:
+        return _mask(text)
+    return _mask_short(text)
+
+
+def _mask(text: str) -> str:
     if _HINT.search(text) is None:
         return text
     text = _PRIVATE_KEY.sub(MASK, text)
     text = _TOKENS.sub(MASK, text)
     text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
     return _LABELLED.sub(_mask_value, text)
+
+
+# The same instructions and lines come again with every build of an image.
+_mask_short = lru_cache(maxsize=16384)(_mask)
 
 
 def mask_parts(parts: Mapping[str, str], *sources: str) -> dict[str, str]:

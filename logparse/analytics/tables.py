@@ -17,10 +17,10 @@ import pyarrow as pa
 
 from logparse.analytics.schema import SCHEMAS
 from logparse.diagnosis import diagnose, messages
-from logparse.model import Build, Outcome, Step
+from logparse.model import Build, Outcome
 from logparse.secrets import mask
 
-__all__ = ["Tables", "batches", "tables"]
+__all__ = ["Tables", "batches", "tables", "to_pandas"]
 
 _Row = tuple[Any, ...]
 
@@ -78,11 +78,20 @@ def tables(builds: Iterable[Build]) -> Tables:
     Parameters
     ----------
     builds
-        Any number of builds, none included; each is read once, in order.
+        Any number of builds, none included; each is read once, in order. A second build of the same key, such
+        as that of a copy of a log, is the same build and does not count again.
     """
+    return _tables(builds, set())
+
+
+def _tables(builds: Iterable[Build], seen: set[str]) -> Tables:
+    """Make the tables of those builds whose keys are not `seen`, and note them there."""
     rows: dict[str, list[_Row]] = {name: [] for name in SCHEMAS}
     for build in builds:
         key = build.key
+        if key in seen:
+            continue
+        seen.add(key)
         rows["builds"].append(_build_row(key, build))
         rows["steps"].extend(_step_rows(key, build))
         rows["pulls"].extend(_pull_rows(key, build))
@@ -98,9 +107,10 @@ def batches(builds: Iterable[Build], size: int = 1000) -> Iterator[Tables]:
     At least one batch is given, so that tables without rows have their columns, too.
     """
     remaining = iter(builds)
-    yield tables(islice(remaining, size))
+    seen: set[str] = set()
+    yield _tables(islice(remaining, size), seen)
     while batch := list(islice(remaining, size)):
-        yield tables(batch)
+        yield _tables(batch, seen)
 
 
 def _table(name: str, rows: list[_Row]) -> pa.Table:
@@ -112,9 +122,16 @@ def _table(name: str, rows: list[_Row]) -> pa.Table:
 
 
 def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    if kind == pa.string():
+        values = [None if value is None else _writable(value) for value in values]
     if pa.types.is_dictionary(kind):
         return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
     return pa.array(values, kind)
+
+
+def _writable(text: str) -> str:
+    """Text that UTF-8 can hold: a file's name need not."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _build_row(key: str, build: Build) -> _Row:
@@ -151,15 +168,8 @@ def _build_row(key: str, build: Build) -> _Row:
         len(build.pulls),
         len(build.warnings),
         build.image_id,
-        build.tags,
+        [mask(tag) for tag in build.tags],
     )
-
-
-def stage_label(step: Step) -> str | None:
-    """The name of a step's stage, or its number if it has none; ``None`` before the first ``FROM``."""
-    if step.stage < 0:
-        return None
-    return step.stage_name or str(step.stage)
 
 
 def _step_rows(key: str, build: Build) -> Iterator[_Row]:
@@ -168,7 +178,7 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
         yield (
             key,
             index,
-            stage_label(step),
+            _masked(step.stage_label),
             step.stage if step.stage >= 0 else None,
             step.platform,
             step.number,
@@ -199,15 +209,19 @@ def _pull_rows(key: str, build: Build) -> Iterator[_Row]:
             key,
             index,
             pull.step_number,
-            pull.repository,
-            pull.tag,
+            mask(pull.repository),
+            mask(pull.tag),
             pull.digest,
-            pull.status,
+            _masked(pull.status),
         )
         if not pull.layers:
             yield (*head, None, None, None, None)
         for layer in pull.layers:
             yield (*head, layer.layer_id, layer.bytes, layer.already_present, layer.state)
+
+
+def _masked(text: str | None) -> str | None:
+    return None if text is None else mask(text)
 
 
 def _subject(subject: dict[str, str]) -> str | None:
@@ -237,7 +251,7 @@ def _failure_row(key: str, build: Build) -> _Row:
         key,
         next((index for index, each in enumerate(build.steps) if each is step), None),
         None if step is None else step.number,
-        None if step is None else stage_label(step),
+        None if step is None else _masked(step.stage_label),
         None if step is None else step.instruction,
         diagnosis.exit_code,
         diagnosis.cause,
@@ -248,5 +262,5 @@ def _failure_row(key: str, build: Build) -> _Row:
         None if line is None else mask(line.text),
         _subject(diagnosis.subject),
         diagnosis.fingerprint,
-        None if diagnosis.remedy is None else mask(diagnosis.remedy),
+        _masked(diagnosis.remedy),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from logparse.builds import read_builds
 from logparse.cli.console import Format, console, note, write_json
 from logparse.cli.screens import show_diagnoses, show_fetch, show_steps
 from logparse.diagnosis import diagnose as diagnose_build
-from logparse.errors import UsageError
+from logparse.errors import SourceError, UsageError
 from logparse.fetch import Archive, Client, Skip, rich_progress
 from logparse.fetch import fetch as fetch_logs
 from logparse.model import Build, Outcome, Status
@@ -27,6 +28,22 @@ LOCAL_TOKEN = "simLocalClusterKey0123456789"  # noqa: S105  it opens recorded bu
 
 # Files passed over that are named; the others are counted.
 _SKIPS_NAMED = 3
+
+
+class Route(enum.StrEnum):
+    """The routes of the API by which logs are fetched."""
+
+    BUILDS = "builds"
+    VERSIONS = "versions"
+    BOTH = "both"
+
+
+class Ended(enum.StrEnum):
+    """How a build that is fetched may have ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
 
 app = typer.Typer(
     name="logparse",
@@ -41,14 +58,12 @@ Paths = Annotated[
     list[str],
     typer.Argument(
         metavar="PATH",
-        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, archives, '-'.",
+        help="Files, folders, globs, archives (.gz .zst .xz .zip .tar*), recorded clusters, raw archives,"
+        " or '-'.",
         show_default=False,
     ),
 ]
 Form = Annotated[Format, typer.Option("--format", help="How to print.")]
-Route = typer.Option(
-    "--route", help="builds: every build. versions: the latest of each commit. both: joined."
-)
 
 
 @app.callback(invoke_without_command=True)
@@ -117,12 +132,14 @@ def export(
 def fetch(
     algorithm: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="The algorithm, or its UUID.")],
     out: Annotated[str, typer.Option("--out", help="Raw archive: a folder, or s3://bucket/folder.")],
-    route: Annotated[str, Route] = "builds",
+    route: Annotated[
+        Route, typer.Option(help="builds: every build. versions: the latest of each commit. both: joined.")
+    ] = Route.BUILDS,
     since: Annotated[
         str | None,
         typer.Option(help="Only builds that started then or later, 2026-01-31 or 2026-01-31T12:00."),
     ] = None,
-    status: Annotated[Status | None, typer.Option(help="Only builds that ended so.")] = None,
+    status: Annotated[Ended | None, typer.Option(help="Only builds that ended so.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The most logs to fetch, newest first.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at once.")] = 16,
     address: Annotated[
@@ -134,17 +151,15 @@ def fetch(
     form: Form = Format.TABLE,
 ) -> None:
     """Fetch the logs that a raw archive lacks. The key comes from ALGORITHMIA_API_KEY or the profile."""
-    if route not in {"builds", "versions", "both"}:
-        raise UsageError(f"{route!r} is no route; give builds, versions or both.")
     first = _time(since)
     with Client(address, profile=profile, max_connections=workers) as client:
         report = fetch_logs(
             client,
             algorithm,
             Archive(out),
-            route=route,  # type: ignore[arg-type]  # checked above
+            route=route.value,
             since=first,
-            status=status,
+            status=None if status is None else Status(status.value),
             limit=limit,
             workers=workers,
             progress=rich_progress(f"Fetching {algorithm}"),
@@ -186,7 +201,16 @@ def demo(
 def _builds(paths: list[str]) -> Iterator[Build]:
     """Read builds, telling on standard error what is passed over."""
     skipped: list[Skip] = []
-    yield from read_builds(*paths, on_skip=skipped.append)
+    try:
+        yield from read_builds(*paths, on_skip=skipped.append)
+    except SourceError:
+        # The error names what has no build in it.
+        _tell_skipped([skip for skip in skipped if skip.kind == "damaged"])
+        raise
+    _tell_skipped(skipped)
+
+
+def _tell_skipped(skipped: list[Skip]) -> None:
     damaged = [skip for skip in skipped if skip.kind == "damaged"]
     for skip in damaged[:_SKIPS_NAMED]:
         note(f"Passed over {skip.path}: {skip.reason.rstrip('.')}.")

@@ -60,7 +60,8 @@ def run_demo(out: Path) -> None:
         style="dim",
     )
     paths = export(made, out)
-    console.print(f"\nThe report is in {out}:", style="bold", soft_wrap=True)
+    console.print()
+    console.print(safe(f"The report is in {out}:", "bold"), soft_wrap=True)
     for name, path in paths.items():
         rows = getattr(made, name).num_rows
         console.print(safe(f"  {path}  {rows} rows"), soft_wrap=True)

@@ -77,4 +77,9 @@ def _usage(error: Exception) -> str | None:
 
 
 def _say(sentence: str) -> None:
-    errors.print(f"logparse: {mask(plain(sentence.encode()))}", markup=False, highlight=False, soft_wrap=True)
+    errors.print(
+        f"logparse: {mask(plain(sentence.encode('utf-8', 'replace')))}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )

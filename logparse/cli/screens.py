@@ -10,7 +10,6 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from logparse.analytics.tables import stage_label
 from logparse.cli.console import Format, console, note, safe, write_json
 from logparse.fetch import FetchReport
 from logparse.model import Build, Diagnosis, Outcome, Step
@@ -34,6 +33,8 @@ _RETRY = {
 _SURE = 0.8
 _TEXT_SHOWN = 300
 _NEIGHBOUR_SHOWN = 100
+_NEIGHBOURS = 2
+_KEY_LINES = 80
 _ID_SHOWN = 8
 
 
@@ -132,7 +133,7 @@ def _show_diagnosis(diagnosis: Diagnosis) -> None:
     facts.add_column(overflow="fold")
     step = diagnosis.step
     if step is not None:
-        stage = f" of stage {stage_label(step)}" if step.stage >= 0 else ""
+        stage = f" of stage {step.stage_label}" if step.stage >= 0 else ""
         facts.add_row("Step", safe(f"{_step_name(step)}{stage}: {_shown(step.text)}"))
     if diagnosis.exit_code is not None:
         facts.add_row("Exit code", str(diagnosis.exit_code))
@@ -161,8 +162,15 @@ def _root_line(diagnosis: Diagnosis) -> Text:
     assert diagnosis.root_line is not None  # noqa: S101  the caller has looked
     number = diagnosis.root_line.number
     lines = []
-    for current, text in lines_around(diagnosis.build.log.data, number, 2, 2):
-        if current == number:
+    around = lines_around(diagnosis.build.log.data, number, _KEY_LINES, _NEIGHBOURS)
+    # A key is a secret of many lines, and no single one of them looks like it.
+    masked = mask("\n".join(text for _, text in around))
+    for current, text in around:
+        if current < number - _NEIGHBOURS:
+            continue
+        if text not in masked:
+            lines.append(safe(f"{current}   ***", "dim"))
+        elif current == number:
             lines.append(safe(f"{current} > {_shown(diagnosis.root_line.text)}", "bold"))
         elif text:
             lines.append(safe(f"{current}   {_shown(text, _NEIGHBOUR_SHOWN)}", "dim"))
@@ -211,7 +219,7 @@ def steps_table(steps: Iterable[Step]) -> Table:
         seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f}"
         table.add_row(
             _step_name(step),
-            safe(stage_label(step)),
+            safe(step.stage_label),
             mark,
             *([seconds] if timed else []),
             safe(_shown(step.text)),

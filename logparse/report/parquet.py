@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -30,8 +31,8 @@ _NONE = "-"
 def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool = False) -> dict[str, Path]:
     """Write the five tables of `builds` as Parquet below the folder `out`.
 
-    A table appears whole or not at all: everything is written under temporary names first, and a report
-    that was there before stays as it is until the new one is complete.
+    A report appears whole or not at all: everything is written under temporary names first, and one that was
+    there before is replaced when the new one is complete. Nothing else is ever replaced.
 
     Parameters
     ----------
@@ -52,12 +53,14 @@ def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool
     Raises
     ------
     ExportError
-        The folder cannot be written: no space left, no permission, a file in its place.
+        The folder cannot be written: no space left, no permission, a file in its place; or something that
+        is not a table of a report has a table's name in it.
     """
     out = Path(out)
     parts = iter([builds]) if isinstance(builds, Tables) else batches(builds)
     with _sentences(out):
         out.mkdir(parents=True, exist_ok=True)
+        _check_replaceable(out)
         scratch = out / f".logparse-{uuid.uuid4().hex}"
         scratch.mkdir()
         try:
@@ -107,7 +110,7 @@ def _write_folders(parts: Iterator[Tables], folder: Path) -> None:
         )
         for name, table in part.items():
             ds.write_dataset(
-                _with_partitions(table, keys),
+                _with_partitions(table, keys).replace_schema_metadata(table.schema.metadata),
                 folder / name,
                 format="parquet",
                 partitioning=ds.partitioning(
@@ -133,21 +136,59 @@ def _with_partitions(table: pa.Table, keys: pa.Table) -> pa.Table:
 
 
 def _publish(scratch: Path, out: Path) -> dict[str, Path]:
-    """Move complete tables into place; an old one gives way only to its successor."""
-    published = {}
-    for made in sorted(scratch.iterdir()):
-        target = out / made.name
-        other = out / (made.stem if made.suffix else f"{made.name}.parquet")
-        if target.is_dir():
-            shutil.move(target, scratch / f"old-{made.name}")
-        made.replace(target)
+    """Move complete tables into place, all of them or none.
+
+    Old ones are moved aside first and deleted last; if anything goes wrong, they are moved back.
+    """
+    made = sorted(path for path in scratch.iterdir() if path.stem in SCHEMAS)
+    old = scratch / "old"
+    old.mkdir()
+    moved: list[tuple[Path, Path]] = []
+    try:
         # The same table in the other layout would be a second, older truth.
-        if other.is_dir():
-            shutil.rmtree(other)
-        else:
-            other.unlink(missing_ok=True)
-        published[made.stem] = target
-    return published
+        for name in SCHEMAS:
+            for before in (out / name, out / f"{name}.parquet"):
+                if os.path.lexists(before):
+                    before.rename(old / before.name)
+                    moved.append((old / before.name, before))
+        for table in made:
+            table.rename(out / table.name)
+            moved.append((out / table.name, table))
+    except OSError:
+        for here, there in reversed(moved):
+            here.rename(there)
+        raise
+    return {table.stem: out / table.name for table in made}
+
+
+def _check_replaceable(out: Path) -> None:
+    """Refuse to replace what is not a table of a former report.
+
+    Raises
+    ------
+    ExportError
+        Something else has a table's name.
+    """
+    for name in SCHEMAS:
+        for path in (out / name, out / f"{name}.parquet"):
+            if os.path.lexists(path) and not _is_table(path, name):
+                raise ExportError(
+                    f"{path} is not a table of logparse and would be replaced; give another folder for the"
+                    " report."
+                )
+
+
+def _is_table(path: Path, name: str) -> bool:
+    """Whether `path` is a table of a report: a file that says so, or a folder of nothing but such files."""
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        files = [Path(parent) / file for parent, _, names in os.walk(path) for file in names]
+        return all(file.suffix == ".parquet" and _is_table(file, name) for file in files)
+    try:
+        return (pq.read_schema(path).metadata or {}).get(b"logparse.table") == name.encode()
+    except (OSError, pa.ArrowException):
+        return False
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from logparse.analytics.tables import stage_label
 from logparse.model import Build, Diagnosis, Line, Step
 from logparse.secrets import mask
 
@@ -67,7 +66,7 @@ def step_rows(build: Build) -> Iterator[dict[str, Any]]:
         timing = step.timing
         yield {
             **_identity(build),
-            "stage": stage_label(step),
+            "stage": _stage(step),
             "platform": step.platform,
             "number": step.number,
             "total": step.total,
@@ -94,10 +93,14 @@ def _step(step: Step | None) -> dict[str, Any] | None:
     return {
         "number": step.number,
         "total": step.total,
-        "stage": stage_label(step),
+        "stage": _stage(step),
         "instruction": step.instruction,
         "text": mask(step.text),
     }
+
+
+def _stage(step: Step) -> str | None:
+    return None if step.stage_label is None else mask(step.stage_label)
 
 
 def _line(line: Line | None) -> dict[str, Any] | None:

@@ -104,6 +104,28 @@ class TestRows:
         for name, table in made.items():
             assert "hunter2" not in json.dumps(table.to_pylist(), default=str), name
 
+    def test_names_are_masked_too(self):
+        token = "ghp_" + "a1" * 18
+        data = (
+            f"Step 1/1 : FROM r/x:{token} AS {token}\n{token}: Pulling from r/x\n"
+            f"Status: Downloaded newer image for https://u:hunter22@r/x\n ---> 0123456789ab\n"
+            f"Successfully built 0123456789ab\nSuccessfully tagged r/x:{token}\n"
+        ).encode()
+        for name, table in tables(parse(data)).items():
+            written = json.dumps(table.to_pylist(), default=str)
+            assert token not in written, name
+            assert "hunter22" not in written, name
+
+    def test_a_copy_of_a_log_is_the_same_build(self):
+        data = b"Step 1/1 : FROM a\n ---> 0123456789ab\n"
+        builds = [build for path in ("a.log", "b.log") for build in parse(Log(data=data, path=path))]
+        assert tables(builds).builds["path"].to_pylist() == ["a.log"]
+        assert [part.builds.num_rows for part in batches(builds, size=1)] == [1, 0]
+
+    def test_file_names_need_not_be_text(self):
+        made = tables(parse(Log(data=b"Step 1/1 : FROM a\n", path="\udcff.log")))
+        assert made.builds["path"].to_pylist() == ["?.log"]
+
     def test_subjects_are_json_objects(self, recorded_tables):
         subjects = [text for text in recorded_tables.failures["subject"].to_pylist() if text]
         assert subjects
@@ -115,7 +137,7 @@ class TestPandas:
 
     def test_types_survive_gaps(self, recorded_tables):
         frames = recorded_tables.to_pandas()
-        assert frames["steps"]["exit_code"].dtype == pd.Int32Dtype()
+        assert frames["steps"]["exit_code"].dtype == pd.Int64Dtype()
         assert frames["builds"]["started_at"].dtype == pd.DatetimeTZDtype("us", "UTC")
         assert isinstance(frames["steps"]["instruction"].dtype, pd.CategoricalDtype)
         assert frames["steps"]["seconds"].dtype == "float64"

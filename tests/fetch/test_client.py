@@ -380,6 +380,32 @@ class TestErrors:
         assert "\x1b" not in text
         assert len(caught.value.message) < 500
 
+    @pytest.mark.parametrize("where", ["body", "flat", "header"])
+    def test_request_id_cannot_act_on_a_terminal_nor_show_the_token(
+        self, client: Client, cluster: LocalCluster, where: str
+    ) -> None:
+        id_ = f"{KEY}\x1b[2J\r\n{'x' * 5000}" if where != "header" else f"{KEY}\x1b[2J {'x' * 5000}"
+        value = {"id": id_, "message": "No"}
+        body = {"body": {"error": value}, "flat": value, "header": {"error": "No"}}[where]
+        headers = {"X-Request-Id": id_} if where == "header" else None
+        cluster.faults.add(Fault(reply(403, json.dumps(body).encode(), headers=headers)))
+        with pytest.raises(Forbidden) as caught:
+            client.build(ALGORITHM, "x")
+        assert KEY not in f"{caught.value} {caught.value.request_id}"
+        assert caught.value.request_id is not None
+        assert caught.value.request_id.startswith("*** [2J x")
+        assert len(caught.value.request_id) <= 100
+
+    @pytest.mark.parametrize("shape", ["documented", "plain", "html"])
+    def test_token_is_not_shown_where_a_text_is_cut_short(
+        self, client: Client, cluster: LocalCluster, shape: Shape
+    ) -> None:
+        cluster.faults.add(Fault(error(403, shape, message=f"{'x' * (295 - len('403 '))} {KEY}")))
+        with pytest.raises(Forbidden) as caught:
+            client.build(ALGORITHM, "x")
+        assert "xx" in str(caught.value)
+        assert KEY[:3] not in str(caught.value)
+
     def test_wrong_key(self, cluster: LocalCluster) -> None:
         with (
             Client(cluster.address, "simWrong") as client,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import io
 import logging
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +51,14 @@ def tar(members: dict[str, bytes]) -> bytes:
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
     return target.getvalue()
+
+
+def header(kind: bytes, body: bytes) -> bytes:
+    """Return a record of a tar that says something of the next member, and its body."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type = kind
+    info.size = len(body)
+    return info.tobuf(tarfile.GNU_FORMAT) + body + bytes(-len(body) % 512)
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -202,6 +212,19 @@ class TestFolder:
         assert told[str(folder / "bad.log.gz")] == "damaged"
         assert len(read(folder, on_skip=lambda _skip: None)) == 8
 
+    def test_damage_is_named_when_nothing_else_is_there(self, tmp_path: Path) -> None:
+        (tmp_path / "bad.log.gz").write_bytes(gzip.compress(LOG)[:-4])
+        (tmp_path / "x.json").touch()
+        with pytest.raises(SourceError, match=r"No log in .* can be read: .*bad\.log\.gz is damaged"):
+            skips(tmp_path)
+        (tmp_path / "worse.log.gz").write_bytes(b"noise")
+        with pytest.raises(
+            SourceError, match=r"can be read \(1 more is damaged\): .*bad\.log\.gz is damaged"
+        ):
+            skips(tmp_path)
+        (tmp_path / "good.log").write_bytes(LOG)
+        assert len(skips(tmp_path)) == 3
+
     def test_is_read_lazily(self, folder: Path) -> None:
         logs = read_logs(folder)
         next(logs)
@@ -255,6 +278,54 @@ class TestArchives:
             "inner.zip",
             "program",
         }
+
+    @pytest.mark.parametrize(
+        "kind", [tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE]
+    )
+    @pytest.mark.parametrize("name", ["x.tar", "x.tar.gz"])
+    def test_headers_are_bounded(self, tmp_path: Path, kind: bytes, name: str) -> None:
+        value = b"x" * (3 << 20)
+        is_pax = kind in {tarfile.XHDTYPE, tarfile.XGLTYPE}
+        data = header(kind, b"%d path=%s\n" % (len(value) + 14, value) if is_pax else value)
+        data += tar({"a.log": LOG})
+        (tmp_path / name).write_bytes(COMPRESS["gz"](data) if name == "x.tar.gz" else data)
+        with pytest.raises(SourceError, match=rf"{name} says more than 1048576 bytes") as caught:
+            read(tmp_path / name)
+        assert len(str(caught.value)) < 500
+
+    def test_headers_of_one_member_are_bounded_together(self, tmp_path: Path) -> None:
+        data = header(tarfile.GNUTYPE_LONGNAME, b"x" * (300 << 10)) * 5 + tar({"a.log": LOG})
+        (tmp_path / "x.tar").write_bytes(data)
+        with pytest.raises(SourceError, match="says more than 1048576 bytes"):
+            read(tmp_path / "x.tar")
+
+    def test_map_of_a_sparse_file_is_bounded(self, tmp_path: Path) -> None:
+        first = bytearray(header(tarfile.GNUTYPE_SPARSE, b""))
+        first[482] = 1
+        first[148:156] = b" " * 8
+        first[148:156] = b"%06o\0 " % sum(first)
+        more = (b"%011o\0" % 0) * 42 + b"\1" + bytes(7)
+        (tmp_path / "x.tgz").write_bytes(gzip.compress(bytes(first) + more * 4096))
+        with pytest.raises(SourceError, match="says more than 1048576 bytes"):
+            read(tmp_path / "x.tgz")
+
+    def test_long_names_of_many_members_are_no_bomb(self, tmp_path: Path) -> None:
+        members = {f"{'folder/' * 700}{number}.log": LOG for number in range(300)}
+        (tmp_path / "x.tar").write_bytes(tar(members))
+        assert [path for path, _ in read(tmp_path / "x.tar")] == [
+            f"{tmp_path}/x.tar!{one}" for one in members
+        ]
+
+    def test_memory_does_not_grow_with_the_members(self, tmp_path: Path) -> None:
+        member = tar({"program": b"\0"})[:1024]
+        peaks = []
+        for count in (1000, 8000):
+            (tmp_path / "x.tar").write_bytes(member * count + tar({"a.log": LOG}))
+            tracemalloc.start()
+            assert len(read(tmp_path / "x.tar")) == 1
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+        assert peaks[1] < peaks[0] + 500_000
 
     def test_links_of_a_tar_are_not_followed(self, tmp_path: Path) -> None:
         file = tmp_path / "x.tar"
@@ -311,11 +382,133 @@ class TestArchives:
         with pytest.raises(SourceError, match="in all"):
             read(tmp_path / name, limits=Limits(archive_bytes=3 << 20))
 
+    @pytest.mark.parametrize("codec", COMPRESS)
+    @pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tgz"])
+    def test_members_that_are_compressed_themselves_count_unpacked(
+        self, tmp_path: Path, name: str, codec: str
+    ) -> None:
+        members = {f"{number}.log.{codec}": COMPRESS[codec](bytes(1 << 20)) for number in range(5)}
+        data = zipped(members) if name == "x.zip" else tar(members)
+        (tmp_path / name).write_bytes(gzip.compress(data) if name == "x.tgz" else data)
+        assert len(read(tmp_path / name)) == 5
+        with pytest.raises(SourceError, match="in all"):
+            read(tmp_path / name, limits=Limits(archive_bytes=3 << 20))
+
     def test_members_that_are_passed_over_count_too(self, tmp_path: Path) -> None:
         data = gzip.compress(tar({"big.bin": bytes(5 << 20), "a.log": LOG}))
         (tmp_path / "x.tgz").write_bytes(data)
         with pytest.raises(SourceError, match="in all"):
             read(tmp_path / "x.tgz", limits=Limits(archive_bytes=3 << 20))
+
+
+RAW_NAME = os.fsdecode(b"caf\xe9 \xff.log")
+SHOWN_NAME = "caf\ufffd \ufffd.log"
+
+
+class TestNamesThatAreNotUtf8:
+    @pytest.fixture
+    def odd(self, tmp_path: Path) -> Path:
+        folder = tmp_path / os.fsdecode(b"d\xe9")
+        try:
+            folder.mkdir()
+        except OSError:
+            pytest.skip("this file system takes UTF-8 only")
+        return folder
+
+    def test_file_and_pattern(self, odd: Path) -> None:
+        (odd / RAW_NAME).write_bytes(LOG)
+        shown = f"{odd.parent}/d\ufffd/{SHOWN_NAME}"
+        assert read(odd / RAW_NAME) == read(odd) == read(f"{odd}/*.log") == [(shown, LOG)]
+
+    def test_what_is_told_can_be_written(self, odd: Path) -> None:
+        (odd / f"{RAW_NAME}.gz").write_bytes(b"noise")
+        (odd / f"{RAW_NAME}.json").touch()
+        told: list[Skip] = []
+        with pytest.raises(SourceError) as caught:
+            list(read_logs(odd, on_skip=told.append))
+        assert len(told) == 2
+        for text in (str(caught.value), *(part for skip in told for part in skip)):
+            text.encode()
+        for path in (odd / f"{RAW_NAME}.gz", odd / "none", f"{odd}/*.none", odd / f"{RAW_NAME}.parquet"):
+            with pytest.raises(SourceError) as caught:
+                read(path)
+            str(caught.value).encode()
+
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_members(self, odd: Path, packed: bool) -> None:
+        name = f"{RAW_NAME}.gz" if packed else RAW_NAME
+        members = {name: gzip.compress(LOG) if packed else LOG}
+        target = io.BytesIO()
+        with tarfile.open(fileobj=target, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            for member, data in members.items():
+                info = tarfile.TarInfo(member)
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+        file = odd / "x.tar"
+        file.write_bytes(target.getvalue())
+        ending = ".gz" if packed else ""
+        assert read(file) == [(f"{odd.parent}/d\ufffd/x.tar!{SHOWN_NAME}{ending}", LOG)]
+
+    def test_members_of_a_zip(self, odd: Path) -> None:
+        file = odd / "x.zip"
+        file.write_bytes(zipped({"caf_.log": LOG}).replace(b"caf_", b"caf\xe9"))
+        ((path, data),) = read(file)
+        assert data == LOG
+        assert path is not None
+        path.encode()
+
+    def test_recorded_cluster_and_raw_archive(self, odd: Path, client: Client, folder: Path) -> None:
+        archive = Archive(odd / "archive")
+        fetch(client, ALGORITHM, archive, limit=2)
+        shutil.copytree(folder, odd / "cluster")
+        for path, count in ((odd / "archive", 2), (odd / "cluster", 24)):
+            found = read(path)
+            assert len(found) == count
+            for shown, _ in found:
+                assert shown is not None
+                assert shown.encode().startswith(os.fsencode(odd.parent))
+        (odd / "archive" / archive.parts()[0]).write_bytes(b"noise")
+        with pytest.raises(ArchiveError) as caught:
+            read(odd / "archive")
+        str(caught.value).encode()
+
+    @pytest.mark.parametrize("path", ["\ud800", "a\0b"])
+    def test_what_can_be_no_path(self, path: str) -> None:
+        with pytest.raises(SourceError, match="can be no path") as caught:
+            read(path)
+        str(caught.value).encode()
+
+
+class TestByteOrderMarks:
+    MARKED = pytest.mark.parametrize(
+        "data",
+        [
+            codecs.BOM_UTF16_LE + LOG.decode().encode("utf-16-le"),
+            codecs.BOM_UTF16_BE + LOG.decode().encode("utf-16-be"),
+            codecs.BOM_UTF8 + LOG,
+        ],
+        ids=["utf-16-le", "utf-16-be", "utf-8"],
+    )
+
+    @MARKED
+    def test_logs_are_utf_8_without_one(self, tmp_path: Path, data: bytes) -> None:
+        (tmp_path / "a.log").write_bytes(data)
+        (tmp_path / "b").write_bytes(data)
+        (tmp_path / "c.log.gz").write_bytes(gzip.compress(data))
+        (tmp_path / "d.zip").write_bytes(zipped({"d.log": data}))
+        (tmp_path / "e.tar").write_bytes(tar({"e": data, "f.log.gz": gzip.compress(data)}))
+        assert [data for _, data in read(tmp_path)] == [LOG] * 6
+        assert [data for _, data in read(tmp_path / "a.log")] == [LOG]
+
+    @MARKED
+    def test_standard_input(self, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        assert read("-") == [("-", LOG)]
+
+    @pytest.mark.parametrize("data", [b"\xff\xfea", b"\xff\xfe\x00\xd8a\0", b"\xfe\xff\xdc\x00"])
+    def test_what_is_no_utf_16_is_kept(self, tmp_path: Path, data: bytes) -> None:
+        (tmp_path / "a.log").write_bytes(data)
+        assert read(tmp_path) == [(f"{tmp_path}/a.log", data)]
 
 
 class TestClusters:

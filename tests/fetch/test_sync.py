@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from logparse.fetch import Archive, Client, RecordedCluster, Retry, fetch
 from logparse.model import Log, Status
 from logparse.server import Fault, LocalCluster
 from logparse.server.faults import delay, edit, error, rate_limited, reset, truncate
-from tests.builders import make_build, make_cluster, make_log, make_version
+from tests.builders import EPOCH, make_build, make_cluster, make_log, make_version
 from tests.fetch.support import ALGORITHM, KEY, contents, strip
 
 
@@ -42,6 +42,16 @@ def without_environment(log: Log) -> Log:
 
 def ids(archive: Archive) -> set[str | None]:
     return {log.build_id for log in archive.logs()}
+
+
+def build_id(number: int) -> str:
+    found: str = make_build(ALGORITHM, number)["build_id"]
+    return found
+
+
+def hours(number: int) -> datetime:
+    """Return when build `number` starts."""
+    return EPOCH + timedelta(hours=number)
 
 
 def log_requests(cluster: LocalCluster) -> int:
@@ -157,6 +167,74 @@ class TestBuilds:
         assert fetch(client, ALGORITHM, archive).new == 0
         assert log_requests(cluster) == 0
 
+    @pytest.mark.parametrize("route", ["builds", "versions", "both"])
+    @pytest.mark.parametrize("how", ["404", "null"])
+    def test_log_that_is_stored_late_is_fetched_within_a_day(
+        self, client: Client, archive: Archive, cluster: LocalCluster, folder: Path, route: Any, how: str
+    ) -> None:
+        (late,) = (log for log in RecordedCluster(folder).logs() if log.build_id == build_id(20))
+        file = folder / ALGORITHM / "logs" / f"{late.build_id}.log"
+        file.unlink()
+        if how == "null":
+            nothing = edit(lambda _log: {"logs": None})
+            cluster.faults.add(Fault(nothing, f"*/builds/{late.build_id}/logs"))
+        first = fetch(client, ALGORITHM, archive, route=route, clock=lambda: hours(25))
+        assert first.missing == (2 if route == "both" else 1)
+        assert late not in contents(archive)
+        again = fetch(client, ALGORITHM, archive, route=route, clock=lambda: hours(26))
+        assert (again.new, again.known, again.in_progress) == (0, first.new, 1)
+        file.write_bytes(late.data)
+        cluster.faults.clear()
+        cluster.requests.clear()
+        third = fetch(client, ALGORITHM, archive, route=route, clock=lambda: hours(43))
+        assert third.missing == 0
+        assert third.new >= 1
+        assert sum("/logs" in one.path or "/versions/" in one.path for one in cluster.requests) == 1
+        found = [log for log in archive.logs(without_log=True) if log.build_id == late.build_id]
+        assert [log.data for log in found] == [late.data]
+        assert len(list(archive.logs())) == len(list(archive.logs(without_log=True)))
+        cluster.requests.clear()
+        last = fetch(client, ALGORITHM, archive, route=route, clock=lambda: hours(43))
+        assert (last.new, log_requests(cluster)) == (0, 0)
+
+    @pytest.mark.parametrize("route", ["builds", "versions", "both"])
+    def test_log_that_is_missing_for_a_day_is_not_asked_for_again(
+        self, client: Client, archive: Archive, cluster: LocalCluster, folder: Path, route: Any
+    ) -> None:
+        (folder / ALGORITHM / "logs" / f"{build_id(20)}.log").unlink()
+        fetch(client, ALGORITHM, archive, route=route, clock=lambda: hours(25))
+        cluster.requests.clear()
+        assert fetch(client, ALGORITHM, archive, route=route, clock=lambda: hours(45)).new == 0
+        assert not any("/logs" in one.path or "/versions/" in one.path for one in cluster.requests)
+
+    def test_late_log_behind_the_mark_is_found_by_a_longer_listing(
+        self, tmp_path: Path, archive: Archive
+    ) -> None:
+        folder = make_cluster(tmp_path / "many", builds=220)
+        file = folder / ALGORITHM / "logs" / f"{build_id(200)}.log"
+        data = file.read_bytes()
+        file.unlink()
+        with LocalCluster(folder, token=KEY) as cluster, Client(cluster.address, KEY) as client:
+            fetch(client, ALGORITHM, archive, clock=lambda: hours(220))
+            file.write_bytes(data)
+            since = hours(201)
+            assert fetch(client, ALGORITHM, archive, since=since, clock=lambda: hours(221)).new == 0
+            assert fetch(client, ALGORITHM, archive, status=Status.FAILED, clock=lambda: hours(221)).new == 0
+            report = fetch(client, ALGORITHM, archive, clock=lambda: hours(221))
+            assert (report.new, report.size) == (1, len(data))
+            cluster.requests.clear()
+            assert fetch(client, ALGORITHM, archive, clock=lambda: hours(221)).listed == 2
+        assert contents(archive) == recorded(folder)
+
+    def test_missing_logs_do_not_use_up_the_limit_of_new_ones(
+        self, client: Client, archive: Archive, folder: Path
+    ) -> None:
+        for number in (21, 22, 23):
+            (folder / ALGORITHM / "logs" / f"{build_id(number)}.log").unlink()
+        fetch(client, ALGORITHM, archive, limit=3, clock=lambda: hours(25))
+        report = fetch(client, ALGORITHM, archive, limit=3, clock=lambda: hours(25))
+        assert (report.new, report.known, report.missing) == (3, 3, 0)
+
     def test_filters_do_not_hide_builds_from_later_runs(
         self, client: Client, archive: Archive, folder: Path, cluster: LocalCluster
     ) -> None:
@@ -183,6 +261,13 @@ class TestBuilds:
         (Path(archive.path) / archive.parts()[0]).unlink()
         assert fetch(client, ALGORITHM, archive).new == 24
         assert contents(archive) == recorded(folder)
+
+    def test_builds_in_progress_cannot_be_asked_for(
+        self, client: Client, archive: Archive, cluster: LocalCluster
+    ) -> None:
+        with pytest.raises(UsageError, match=r"give succeeded or failed\.$"):
+            fetch(client, ALGORITHM, archive, status=Status.IN_PROGRESS)
+        assert cluster.requests == []
 
     @pytest.mark.parametrize("given", [{"workers": 0}, {"since": datetime(2021, 1, 1)}])  # noqa: DTZ001
     def test_arguments_that_make_no_sense(

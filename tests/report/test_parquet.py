@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,37 @@ class TestWhole:
             f"{name}.parquet" for name in SCHEMAS
         )
 
+    @pytest.mark.parametrize("partition", [False, True])
+    @pytest.mark.parametrize("name", ["builds", "steps.parquet", "failures"])
+    def test_what_is_not_a_table_is_never_replaced(self, recorded_builds, tmp_path, partition, name):
+        if name.endswith(".parquet"):
+            (tmp_path / name).write_text("mine")
+        else:
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "mine.log").write_text("mine")
+        with pytest.raises(ExportError, match="is not a table of logparse"):
+            export(recorded_builds[:3], tmp_path, partition=partition)
+        [kept] = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert kept.read_text() == "mine"
+
+    @pytest.mark.parametrize("partition", [False, True])
+    def test_if_one_table_cannot_be_moved_all_old_ones_stay(
+        self, recorded_builds, tmp_path, monkeypatch, partition
+    ):
+        export(recorded_builds[:3], tmp_path, partition=partition)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        rename = Path.rename
+
+        def refuse(self: Path, target: Path) -> Path:
+            if self.stem == "pulls" and target.parent == tmp_path and "old" not in str(self):
+                raise OSError(errno.EIO, "Input/output error")
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "rename", refuse)
+        with pytest.raises(ExportError, match="could not be written"):
+            export(recorded_builds[:10], tmp_path, partition=partition)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
     def test_a_full_disk_leaves_the_old_report_as_it_was(self, recorded_builds, tmp_path, monkeypatch):
         export(recorded_builds[:3], tmp_path)
         before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
@@ -181,7 +213,13 @@ class TestWhole:
             export([], tmp_path / "report")
 
     def test_builds_are_read_in_batches(self, recorded_builds, tmp_path):
-        export((build for _ in range(11) for build in recorded_builds), tmp_path)
+        builds = (
+            build
+            for number in range(11)
+            for one in recorded_builds
+            for build in parse(replace(one.log, build_id=f"{one.log.build_id}-{number}"))
+        )
+        export(builds, tmp_path)
         metadata = pq.read_metadata(tmp_path / "builds.parquet")
         assert metadata.num_rows == 11 * len(recorded_builds)
         assert metadata.num_row_groups == -(-11 * len(recorded_builds) // 1000)

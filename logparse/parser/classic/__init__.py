@@ -33,6 +33,9 @@ Three facts make this harder than it looks, each seen in recorded logs:
   step failed, ``--rm=false``, a cut log) do other markers count, and steps must continue their sequence.
 * *The log may stop anywhere*, or hold several builds.
 
+What goes wrong behind the result, such as a push that is denied, is not the build's failure: it is kept as
+text.
+
 What the builder prints is in :mod:`.markers`; :mod:`.cutter` cuts a log into elements, with the help of
 :mod:`.regular` for large ones; :mod:`.reader` reads steps and pulls from those when somebody looks at them.
 """
