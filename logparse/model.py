@@ -93,7 +93,7 @@ class Log:
     Parameters
     ----------
     data
-        The log as it came, undecoded.
+        The log as it came, undecoded; but of a file in UTF-16, its text in UTF-8.
     path
         The file it was read from (``archive.tar.gz!member`` inside an archive, ``-`` for standard input).
     route

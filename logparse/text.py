@@ -6,9 +6,10 @@ text that leaves the package for a person's eyes goes through :func:`plain`.
 
 from __future__ import annotations
 
+import codecs
 import re
 
-__all__ = ["lines_around", "plain"]
+__all__ = ["lines_around", "plain", "printable", "to_utf8"]
 
 # ECMA-48: CSI sequences (colours, cursor), OSC and other strings up to their terminator, and two-byte
 # escapes. Every part is bounded or excludes its own terminator, so a match costs what it covers.
@@ -72,3 +73,35 @@ def lines_around(
             break
         start = end + 1
     return found
+
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def printable(name: str) -> str:
+    """Return a file's name as text that can be printed and written.
+
+    Bytes of a name that are no UTF-8 are lone surrogates in a Python string, which no encoder takes. They
+    become U+FFFD; so this is what a file is called in words, and no name to open it by.
+    """
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        # Half of a surrogate pair that stands for no byte.
+        return name.encode("utf-8", "replace").decode("utf-8")
+
+
+def to_utf8(data: bytes) -> bytes:
+    """Return a text file's bytes in UTF-8, without a byte order mark.
+
+    UTF-16 is told by its byte order mark, as PowerShell writes one. Bytes that are no valid UTF-16 for all
+    that are returned as they are.
+    """
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :]
+    if not data.startswith(_UTF16):
+        return data
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError:
+        return data

@@ -16,7 +16,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -63,6 +63,7 @@ _BY_MESSAGE: tuple[tuple[re.Pattern[str], type[NotFound]], ...] = (
 )
 
 _MAX_MESSAGE = 300
+_MAX_ID = 100
 _TITLE = re.compile(r"<(title|h1)[^>]*>(?P<text>.*?)</\1", re.IGNORECASE | re.DOTALL)
 _REMEDIES: Mapping[type[APIError], str] = {
     Unauthorized: "check the API key and that it belongs to this cluster",
@@ -80,7 +81,14 @@ def error_in(value: object) -> bool:
     return isinstance(value, Mapping) and bool(value.get("error"))
 
 
-def to_error(status: int, headers: Mapping[str, str], body: bytes, *, route: str) -> APIError:
+def to_error(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    route: str,
+    scrub: Callable[[str], str] = str,
+) -> APIError:
     """Return the exception for an answer that is an error.
 
     Parameters
@@ -93,8 +101,11 @@ def to_error(status: int, headers: Mapping[str, str], body: bytes, *, route: str
         As it came, in any of the shapes above.
     route
         Method and path, to be part of the error.
+    scrub
+        Takes the credential out of a text that echoes it. It is given the server's texts before they are
+        cut short, since half a credential would not be known for one.
     """
-    facts = _facts(headers, body)
+    facts = _facts(headers, body, scrub)
     kind = _kind(status, facts)
     message = facts.message or _default_message(status, body)
     if remedy := _REMEDIES.get(kind):
@@ -118,21 +129,23 @@ def _kind(status: int, facts: _Facts) -> type[APIError]:
     return by_status or APIError
 
 
-def _facts(headers: Mapping[str, str], body: bytes) -> _Facts:
+def _facts(headers: Mapping[str, str], body: bytes, scrub: Callable[[str], str]) -> _Facts:
     """Read what the answer says of the error."""
-    header_message = _clean(headers.get("X-Error-Message"))
-    header_id = _clean(headers.get("X-Request-Id"))
+    header_message = _clean(headers.get("X-Error-Message"), scrub)
+    header_id = _clean(headers.get("X-Request-Id"), scrub, _MAX_ID)
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        return _Facts(header_message or _from_text(body), None, header_id)
+        return _Facts(header_message or _from_text(body, scrub), None, header_id)
     error = value.get("error", value) if isinstance(value, Mapping) else value
     if isinstance(error, Mapping):
         code = _integer(error.get("code"))
         return _Facts(
-            _clean(error.get("message")) or header_message, code, _clean(error.get("id")) or header_id
+            _clean(error.get("message"), scrub) or header_message,
+            code,
+            _clean(error.get("id"), scrub, _MAX_ID) or header_id,
         )
-    return _Facts(_clean(error) or header_message, None, header_id)
+    return _Facts(_clean(error, scrub) or header_message, None, header_id)
 
 
 def _integer(value: object) -> int | None:
@@ -141,21 +154,25 @@ def _integer(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _from_text(body: bytes) -> str | None:
+def _from_text(body: bytes, scrub: Callable[[str], str]) -> str | None:
     """Return the gist of a body that is not JSON: a page's title, or the first line of text."""
-    text = body[:4096].decode("utf-8", "replace")
+    text = scrub(body[:8192].decode("utf-8", "replace"))[:4096]
     if "<" in text:
         title = _TITLE.search(text)
-        return _clean(html.unescape(title["text"])) if title else None
-    return _clean(text.strip().partition("\n")[0])
+        return _clean(html.unescape(title["text"]), scrub) if title else None
+    return _clean(text.strip().partition("\n")[0], scrub)
 
 
-def _clean(value: object) -> str | None:
-    """Return a short text on one line, without control characters that could act on a terminal."""
+def _clean(value: object, scrub: Callable[[str], str], limit: int = _MAX_MESSAGE) -> str | None:
+    """Return a short text on one line, without the credential and control characters.
+
+    The latter could act on a terminal.
+    """
     if not isinstance(value, str):
         return None
-    text = " ".join("".join(c if c.isprintable() else " " for c in value[: 4 * _MAX_MESSAGE]).split())
-    return text[:_MAX_MESSAGE].rstrip(".") or None
+    text = scrub(value)[: 4 * limit]
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return scrub(text)[:limit].rstrip(".") or None
 
 
 def _default_message(status: int, body: bytes) -> str:

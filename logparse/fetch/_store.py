@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from logparse.errors import ArchiveError
+from logparse.text import printable
 
 __all__ = ["Store", "is_remote", "open_store"]
 
@@ -68,7 +69,9 @@ def open_store(path: str | os.PathLike[str], filesystem: pafs.FileSystem | None 
     try:
         filesystem, inner = pafs.FileSystem.from_uri(os.fspath(path))
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ArchiveError(f"{path} is no address of an archive: {_first_line(error)}.") from error
+        raise ArchiveError(
+            f"{printable(os.fspath(path))} is no address of an archive: {_first_line(error)}."
+        ) from error
     if isinstance(filesystem, pafs.LocalFileSystem):
         return _LocalStore(Path(inner))
     return _ObjectStore(filesystem, inner, os.fspath(path))
@@ -79,6 +82,7 @@ class _LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._shown = printable(str(folder))
         self._swept = False
 
     def names(self) -> list[str]:
@@ -90,10 +94,11 @@ class _LocalStore:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise ArchiveError(f"The archive {self._folder} cannot be read: {error.strerror}.") from error
+            raise ArchiveError(f"The archive {self._shown} cannot be read: {error.strerror}.") from error
 
     def open(self, name: str) -> pa.NativeFile:
-        return pa.OSFile(str(self._folder / name), "rb")
+        # As bytes, since Arrow takes no name that is not UTF-8 as text.
+        return pa.OSFile(os.fsencode(self._folder / name), "rb")
 
     def put(self, name: str, data: pa.Buffer) -> None:
         temporary = self._folder / f"{_TEMPORARY}{uuid.uuid4().hex}.tmp"
@@ -113,7 +118,7 @@ class _LocalStore:
             self._sync_folder()
         except OSError as error:
             raise ArchiveError(
-                f"The archive {self._folder} cannot be written: {error.strerror}. What it holds is whole:"
+                f"The archive {self._shown} cannot be written: {error.strerror}. What it holds is whole:"
                 " mend this, and run again."
             ) from error
 

@@ -172,9 +172,7 @@ class Transport:
         """Judge an answer that came whole as far as HTTP can tell."""
         status = response.status_code
         if status != HTTPStatus.OK:
-            raise self._judged(
-                self._scrubbed(to_error(status, response.headers, body, route=route)), response
-            )
+            raise self._judged(self._to_error(response, body, route), response)
         try:
             value = _load(body)
         except (ValueError, RecursionError) as error:
@@ -187,9 +185,7 @@ class Transport:
                 )
             ) from error
         if error_in(value):
-            raise self._judged(
-                self._scrubbed(to_error(status, response.headers, body, route=route)), response
-            )
+            raise self._judged(self._to_error(response, body, route), response)
         return Answer(status, value, route)
 
     def _judged(self, error: APIError, response: requests.Response) -> APIError | Transient:
@@ -200,12 +196,12 @@ class Transport:
         )
         return Transient(error, response.headers.get("Retry-After")) if passing else error
 
-    def _scrubbed(self, error: APIError) -> APIError:
-        """Take the credential out of a message that echoes it."""
-        if self.settings.token is not None:
-            error.message = self.settings.token.scrub(error.message)
-            error.args = (error.message,)
-        return error
+    def _to_error(self, response: requests.Response, body: bytes, route: str) -> APIError:
+        """Return the error that an answer is, without the credential, should the server echo it."""
+        token = self.settings.token
+        return to_error(
+            response.status_code, response.headers, body, route=route, scrub=token.scrub if token else str
+        )
 
     def _redirected(self, response: requests.Response, route: str) -> str:
         """Return where a redirect leads, if that is the same origin."""

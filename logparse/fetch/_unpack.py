@@ -1,7 +1,9 @@
 """Read logs out of archives and compressed files, a member at a time and never more than a bound.
 
 Nothing is extracted to disk, so a member's path can do no harm; what can is its size, which
-:class:`Limits` bounds as bytes come out of the decompressor, whatever the archive claims.
+:class:`Limits` bounds as bytes come out of the decompressor, whatever the archive claims. What a tar says
+of a member (long names, extended attributes, a sparse file's map) is held in memory, so it has a bound of
+its own.
 """
 
 from __future__ import annotations
@@ -21,10 +23,13 @@ from typing import IO, Any, NamedTuple, Self, cast
 import pyarrow as pa
 
 from logparse.errors import SourceError
+from logparse.text import printable
 
 __all__ = ["Limits", "Member", "archive_kind", "is_packed", "unpack"]
 
 _CHUNK_BYTES = 1 << 20
+# What a tar may say of one member, in all the records before it: paths end at 4 KiB, attributes at 64 KiB.
+_HEADER_BYTES = 1 << 20
 
 # What a stream that is damaged or cut short raises, by any of the modules in use here.
 _DAMAGE = (
@@ -52,7 +57,8 @@ class Limits:
     log_bytes
         Of one log, decompressed.
     archive_bytes
-        Of all that one archive decompresses to, members that are passed over included.
+        Of all that one archive decompresses to, members that are passed over included, and what members
+        that are compressed themselves decompress to.
     """
 
     log_bytes: int = 512 << 20
@@ -65,7 +71,8 @@ class Member(NamedTuple):
     Parameters
     ----------
     path
-        ``archive.zip!folder/member.log``; the file's own path for a file that is only compressed.
+        ``archive.zip!folder/member.log``; the file's own path for a file that is only compressed. Names in
+        an archive that are no UTF-8 are made printable.
     name
         The name that tells what kind of file it is, without the ending of its compression.
     read
@@ -123,48 +130,74 @@ def _unzip(file: IO[bytes], path: str, limits: Limits) -> Iterator[Member]:
         for info in archive.infolist():
             if info.is_dir():
                 continue
-            inner = f"{path}!{info.filename}"
+            name = printable(info.filename)
+            inner = f"{path}!{name}"
             if info.flag_bits & 1:
-                yield _refused(inner, info.filename, f"{inner} is encrypted: decrypt the archive first.")
+                yield _refused(inner, name, f"{inner} is encrypted: decrypt the archive first.")
                 continue
 
             def opened(info: zipfile.ZipInfo = info) -> IO[bytes]:
                 return cast("IO[bytes]", _Counted(archive.open(info), budget))
 
-            yield _member(opened, inner, info.filename, limits)
+            yield _member(opened, inner, name, limits, budget)
 
 
 def _untar(file: IO[bytes], path: str, limits: Limits) -> Iterator[Member]:
     match = _TAR.search(path)
     codec = ((match["long"] or match["short"] or "") if match else "").lower()
     plain = _decompressor(codec)(file) if codec else file
-    counted = cast("IO[bytes]", _Counted(plain, _Budget(path, limits.archive_bytes)))
+    budget = _Budget(path, limits.archive_bytes)
+    counted = _Counted(plain, budget)
     # As a stream: it is read once from front to back, compressed or not.
     with (
         contextlib.closing(plain) if codec else contextlib.nullcontext(),
-        tarfile.open(fileobj=counted, mode="r|") as archive,
+        tarfile.open(
+            fileobj=cast("IO[bytes]", counted), mode="r|", tarinfo=_bounded_headers(counted, path)
+        ) as archive,
     ):
-        for info in archive:
+        while (info := archive.next()) is not None:
+            # Kept by tarfile for a later look, which nobody takes: millions of members would fill the memory,
+            # and so would what is said of all of them.
+            archive.members = []  # type: ignore[attr-defined]  # public, though only its source says so
+            archive.pax_headers = {}
             if info.isdir():
                 continue
-            inner = f"{path}!{info.name}"
+            name = printable(info.name)
+            inner = f"{path}!{name}"
             if not info.isreg():
-                yield _refused(inner, info.name, f"{inner} is a link or a device, not a log.")
+                yield _refused(inner, name, f"{inner} is a link or a device, not a log.")
                 continue
 
             def opened(info: tarfile.TarInfo = info) -> IO[bytes]:
                 return cast("IO[bytes]", archive.extractfile(info))
 
-            yield _member(opened, inner, info.name, limits)
+            yield _member(opened, inner, name, limits, budget)
 
 
-def _member(opened: Callable[[], IO[bytes]], path: str, name: str, limits: Limits) -> Member:
+def _bounded_headers(stream: _Counted, path: str) -> type[tarfile.TarInfo]:
+    """Return a class that reads the headers of a tar, as tarfile does, but no more of them than is sane."""
+
+    class Bounded(tarfile.TarInfo):
+        @classmethod
+        def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+            # Reads one header, and by way of itself all that belong to the same member.
+            with stream.bounded(
+                _HEADER_BYTES,
+                f"{path} says more than {_HEADER_BYTES} bytes of one member before its contents, which no"
+                " archive of logs does: unpack it yourself if it is meant.",
+            ):
+                return super().fromtarfile(archive)
+
+    return Bounded
+
+
+def _member(opened: Callable[[], IO[bytes]], path: str, name: str, limits: Limits, budget: _Budget) -> Member:
     """Make a member, which may be a single compressed file itself."""
     if archive_kind(name) == "single":
 
         def read_packed() -> bytes:
             with _damage(path), opened() as stream:
-                return _packed_member(stream, path, name, limits).read()
+                return _packed_member(stream, path, name, limits, budget).read()
 
         return Member(path, _SINGLE.sub("", name), read_packed)
 
@@ -175,13 +208,15 @@ def _member(opened: Callable[[], IO[bytes]], path: str, name: str, limits: Limit
     return Member(path, name, read)
 
 
-def _packed_member(file: IO[bytes], path: str, name: str, limits: Limits) -> Member:
+def _packed_member(
+    file: IO[bytes], path: str, name: str, limits: Limits, budget: _Budget | None = None
+) -> Member:
     match = _SINGLE.search(name)
     decompress = _decompressor(match["codec"].lower() if match else "")
 
     def read() -> bytes:
         with _damage(path), decompress(file) as stream:
-            return _read_bounded(stream, path, limits.log_bytes)
+            return _read_bounded(_Counted(stream, budget) if budget else stream, path, limits.log_bytes)
 
     return Member(path, _SINGLE.sub("", name), read)
 
@@ -242,11 +277,34 @@ class _Counted:
     def __init__(self, stream: Any, budget: _Budget) -> None:
         self._stream = stream
         self._budget = budget
+        self._bound: int | None = None
+        self._sentence = ""
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = self._stream.read(size)
         self._budget.spend(len(data))
+        if self._bound is not None:
+            self._bound -= len(data)
+            if self._bound < 0:
+                raise SourceError(self._sentence)
         return data
+
+    @contextlib.contextmanager
+    def bounded(self, limit: int, sentence: str) -> Iterator[None]:
+        """Let no more than `limit` bytes be read meanwhile. Inside another such bound, that one holds."""
+        if self._bound is not None:
+            yield
+            return
+        self._bound, self._sentence = limit, sentence
+        try:
+            yield
+        finally:
+            self._bound = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is; Arrow asks before it reads."""
+        return bool(self._stream.closed)
 
     def close(self) -> None:
         self._stream.close()

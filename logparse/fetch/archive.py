@@ -36,6 +36,7 @@ from logparse.fetch._store import is_remote, open_store
 from logparse.fetch.api import VersionInfo
 from logparse.fetch.records import ARCHIVE_VERSION, SCHEMA, Record, to_table
 from logparse.model import Log, Status
+from logparse.text import printable
 
 __all__ = ["Archive", "Known", "VersionKey", "Writer", "is_archive"]
 
@@ -96,6 +97,9 @@ class Known:
         Commits of which the builds route gave a log.
     versions
         Keys of the versions route's records.
+    missing
+        Those of `builds` of which no route gave a log, by id, with the time each ended or, if that is
+        unknown, started.
     complete
         Every build that started before this time is in `builds`; ``None`` if no run has seen all.
     """
@@ -104,6 +108,7 @@ class Known:
     logs: frozenset[str]
     commits: frozenset[str]
     versions: frozenset[VersionKey]
+    missing: Mapping[str, datetime | None]
     complete: datetime | None
 
     def has_version(self, key: VersionKey) -> bool:
@@ -172,6 +177,7 @@ class Archive:
         logs: set[str] = set()
         commits: set[str] = set()
         versions: set[VersionKey] = set()
+        ends: dict[str, datetime | None] = {}
         marks: list[_Mark] = []
         for part in self._scan():
             marks += (mark for mark in part.marks if (mark.owner, mark.name) == (owner, name))
@@ -184,6 +190,7 @@ class Archive:
                     versions.add(VersionKey(row.commit, row.build_id, row.semantic_version, row.environment))
                 elif row.build_id:
                     builds[row.build_id] = row.started_at
+                    ends[row.build_id] = row.finished_at or row.started_at
                     if row.stored and row.commit:
                         commits.add(row.commit)
         return Known(
@@ -191,6 +198,7 @@ class Archive:
             logs=frozenset(logs),
             commits=frozenset(commits),
             versions=frozenset(versions),
+            missing={id_: end for id_, end in ends.items() if id_ not in logs},
             complete=_complete(marks, builds),
         )
 
@@ -249,7 +257,9 @@ class Archive:
         """
         parts = list(self._scan())
         if not parts:
-            raise ArchiveError(f"{self.path} is no archive: there is no part in it. Fetch into it first.")
+            raise ArchiveError(
+                f"{printable(self.path)} is no archive: there is no part in it. Fetch into it first."
+            )
         wanted: dict[tuple[int, int], list[Row]] = {}
         for row in reconcile(row for part in parts for row in part.rows):
             if (
@@ -267,7 +277,7 @@ class Archive:
 
     def _read_logs(self, part: str, group: int, rows: list[Row]) -> Iterator[Log]:
         """Read a row group's logs."""
-        label = self._store.label(part)
+        label = printable(self._store.label(part))
         column: pa.ChunkedArray | None = None
         if any(row.stored for row in rows):
             column = self._read(part, lambda file: file.read_row_group(group, columns=["log"]).column("log"))
@@ -298,7 +308,7 @@ class Archive:
                 _check_version(parquet.schema_arrow.metadata or {})
                 return read(parquet)
         except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-            label = self._store.label(name)
+            label = printable(self._store.label(name))
             words = str(error).strip().partition("\n")[0].rstrip(".")
             if not self._skips:
                 raise ArchiveError(

@@ -24,6 +24,7 @@ from typing import Any
 from logparse.errors import SourceError
 from logparse.fetch.api import BuildInfo, VersionInfo
 from logparse.model import Log
+from logparse.text import printable
 
 __all__ = [
     "RecordedAlgorithm",
@@ -47,7 +48,7 @@ def is_recorded_algorithm(path: str | Path) -> bool:
 
 
 def embedded_cluster() -> Path:
-    """The recorded cluster that comes with logparse: 200 builds of six algorithms, made by real engines.
+    """The recorded cluster that comes with logparse: builds of six algorithms, made by real engines.
 
     Raises
     ------
@@ -86,10 +87,12 @@ class RecordedCluster:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.is_dir():
-            raise SourceError(f"{self.path} is not a folder, so it is no recorded cluster.")
+            raise SourceError(f"{_shown(self.path)} is not a folder, so it is no recorded cluster.")
         algorithms = [RecordedAlgorithm(index.parent) for index in _indexes(self.path)]
         if not algorithms:
-            raise SourceError(f"{self.path} is no recorded cluster: it holds no <owner>/<name>/builds.json.")
+            raise SourceError(
+                f"{_shown(self.path)} is no recorded cluster: it holds no <owner>/<name>/builds.json."
+            )
         self._algorithms = {
             (one.owner, one.name): one for one in sorted(algorithms, key=lambda one: one.folder)
         }
@@ -161,7 +164,9 @@ class RecordedAlgorithm:
             try:
                 build = BuildInfo.from_json(entry)
             except ValueError as error:
-                raise SourceError(f"{index} does not hold builds as the API gives them: {error}.") from error
+                raise SourceError(
+                    f"{_shown(index)} does not hold builds as the API gives them: {error}."
+                ) from error
             builds.setdefault(build.build_id, build)
         return tuple(sorted(builds.values(), key=lambda build: build.started_at or _BEFORE_ALL, reverse=True))
 
@@ -174,7 +179,9 @@ class RecordedAlgorithm:
         try:
             return tuple(VersionInfo.from_json(entry) for entry in _read_list(index))
         except ValueError as error:
-            raise SourceError(f"{index} does not hold versions as the API gives them: {error}.") from error
+            raise SourceError(
+                f"{_shown(index)} does not hold versions as the API gives them: {error}."
+            ) from error
 
     def build(self, build_id: str) -> BuildInfo | None:
         """Return one build, or ``None`` if the algorithm has no such build."""
@@ -204,7 +211,7 @@ class RecordedAlgorithm:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise SourceError(f"{file} cannot be read: {error.strerror or error}.") from error
+            raise SourceError(f"{_shown(file)} cannot be read: {error.strerror or error}.") from error
 
     def logs(self) -> Iterator[Log]:
         """Read the stored logs one by one, newest build first, with the API's facts filled in.
@@ -221,10 +228,10 @@ class RecordedAlgorithm:
         version = self.version(build.commit_sha) if build.commit_sha else None
         return Log(
             data=data,
-            path=str(self._log_file(build.build_id)),
+            path=printable(str(self._log_file(build.build_id))),
             route="builds",
-            owner=self.owner,
-            name=self.name,
+            owner=printable(self.owner),
+            name=printable(self.name),
             build_id=build.build_id,
             commit=build.commit_sha,
             status=build.status,
@@ -263,17 +270,21 @@ def _indexes(cluster: Path) -> Iterator[Path]:
     return (index for index in cluster.glob("*/*/builds.json") if index.is_file())
 
 
+def _shown(path: Path) -> str:
+    return printable(str(path))
+
+
 def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_bytes())
     except OSError as error:
-        raise SourceError(f"{file} cannot be read: {error.strerror or error}.") from error
+        raise SourceError(f"{_shown(file)} cannot be read: {error.strerror or error}.") from error
     except json.JSONDecodeError as error:
         raise SourceError(
-            f"{file} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            f"{_shown(file)} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise SourceError(f"{file} is not valid JSON.") from error
+        raise SourceError(f"{_shown(file)} is not valid JSON.") from error
 
 
 def _read_list(file: Path) -> list[Any]:
@@ -282,5 +293,5 @@ def _read_list(file: Path) -> list[Any]:
     if isinstance(value, Mapping):
         value = value.get("results")
     if not isinstance(value, list):
-        raise SourceError(f"{file} is neither a list nor a page with 'results'.")
+        raise SourceError(f"{_shown(file)} is neither a list nor a page with 'results'.")
     return value

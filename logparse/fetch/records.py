@@ -71,7 +71,10 @@ class LogState(enum.StrEnum):
     STORED = "stored"
     """In the record."""
     MISSING = "missing"
-    """Nowhere: the build has ended, and the cluster stores no log of it."""
+    """Nowhere when the cluster was asked: the build had ended, and no log of it was stored.
+
+    Should it be stored later, a record of the same build has it, and that one counts.
+    """
     ELSEWHERE = "elsewhere"
     """In another record of the same build: this one adds what its route alone tells."""
 

@@ -17,6 +17,13 @@ In a folder or an archive, these are logs: names that end in ``.log``, ``.txt`` 
 behind it (``build.log.1``) or not, and names without an ending whose first bytes are text. In a folder,
 archives are opened too; an archive in an archive is not, but a member that is only compressed is. Hidden
 files and folders are never looked at. Whatever is passed over is told.
+
+A log that begins with the byte order mark of UTF-16, as a capture by PowerShell does, is decoded, and its
+bytes are then the text's in UTF-8; the mark of UTF-8 is taken off. Lines, offsets and digests are those of
+the bytes after that. What is no valid UTF-16 for all its mark is kept as it is, and so are the logs of
+recorded clusters and raw archives, since those are what an API gave.
+
+Paths in logs, skips and errors are for reading: bytes of a name that are no UTF-8 show as U+FFFD in them.
 """
 
 from __future__ import annotations
@@ -42,6 +49,7 @@ from logparse.fetch.cluster import (
     is_recorded_cluster,
 )
 from logparse.model import Log
+from logparse.text import printable, to_utf8
 
 __all__ = ["Limits", "Skip", "read_logs"]
 
@@ -58,7 +66,7 @@ class Skip(NamedTuple):
     Parameters
     ----------
     path
-        The file, or the member of an archive.
+        The file, or the member of an archive, printable.
     reason
         A sentence.
     kind
@@ -93,7 +101,7 @@ def read_logs(
     Yields
     ------
     Log
-        In the order of the paths.
+        In the order of the paths. UTF-16 is decoded to UTF-8, and byte order marks are taken off.
 
     Raises
     ------
@@ -122,11 +130,13 @@ class _Reader:
         self._on_skip = on_skip
         self._limits = limits
         self._skipped = 0
+        self._damaged = 0
+        self._first_damage = ""
 
     def read(self, path: str) -> Iterator[Log]:
         """Find out what `path` is, and read it."""
         if path == "-":
-            yield Log(data=_read_stdin(), path="-")
+            yield _log(_read_stdin(), "-")
             return
         if is_remote(path):
             yield from Archive(path).logs()
@@ -138,6 +148,8 @@ class _Reader:
                 yield from self._read_pattern(path)
                 return
             raise _unreadable(path, error) from error
+        except ValueError as error:
+            raise SourceError(f"{printable(path)!r} can be no path: {error}.") from error
         if not stat.S_ISDIR(mode):
             yield from self._read_file(path)
         elif is_recorded_cluster(path):
@@ -153,8 +165,14 @@ class _Reader:
 
     def conclude(self, path: str, *, found: bool) -> None:
         """Say what was passed over, and that nothing was found."""
+        path = printable(path)
+        if not found and self._damaged:
+            more = self._damaged - 1
+            rest = f" ({more} more {'is' if more == 1 else 'are'} damaged)" if more else ""
+            raise SourceError(f"No log in {path} can be read{rest}: {self._first_damage}")
         if not found:
-            others = f" ({self._skipped} other files are there)" if self._skipped else ""
+            be = "file is" if self._skipped == 1 else "files are"
+            others = f" ({self._skipped} other {be} there)" if self._skipped else ""
             raise SourceError(
                 f"There is no log in {path}{others}: name a file or a pattern, or give the logs names that"
                 " end in .log, .txt or .out."
@@ -168,7 +186,9 @@ class _Reader:
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - it may be absolute
         files = [match for match in matches if not os.path.isdir(match)]  # noqa: PTH112
         if not files:
-            raise SourceError(f"No file matches {pattern}: check the pattern, and quote it from the shell.")
+            raise SourceError(
+                f"No file matches {printable(pattern)}: check the pattern, and quote it from the shell."
+            )
         for file in files:
             yield from self._guarded(file, self._read_file(file))
 
@@ -205,7 +225,7 @@ class _Reader:
     def _read_text(self, file: str, name: str) -> Iterator[Log]:
         data = _read_bytes(file)
         if _LOG_NAME.search(name) or _is_text(data):
-            yield Log(data=data, path=file)
+            yield _log(data, file)
         else:
             self._skip_other(file, "It is not text.")
 
@@ -213,16 +233,16 @@ class _Reader:
         """Read a file that is meant, be its name as it may."""
         if file.lower().endswith(".parquet"):
             raise SourceError(
-                f"{file} is a table, not a log: give the folder of the raw archive it is part of."
+                f"{printable(file)} is a table, not a log: give the folder of the raw archive it is part of."
             )
         kind = archive_kind(file)
         if kind is None:
-            yield Log(data=_read_bytes(file), path=file)
+            yield _log(_read_bytes(file), file)
             return
         with _open(file) as stream:
-            for member in unpack(stream, file, self._limits):
+            for member in unpack(stream, printable(file), self._limits):
                 if kind == "single":
-                    yield Log(data=member.read(), path=member.path)
+                    yield _log(member.read(), member.path)
                 else:
                     yield from self._guarded(member.path, self._read_member(member))
 
@@ -236,7 +256,7 @@ class _Reader:
         else:
             data = member.read()
             if _LOG_NAME.search(name) or _is_text(data):
-                yield Log(data=data, path=member.path)
+                yield _log(data, member.path)
             else:
                 self._skip_other(member.path, "It is not text.")
 
@@ -248,6 +268,7 @@ class _Reader:
             self._skip_damaged(path, error)
 
     def _skip_other(self, path: str, reason: str) -> None:
+        path = printable(path)
         self._skipped += 1
         _logger.debug("%s was passed over: %s", path, reason)
         if self._on_skip is not None:
@@ -257,7 +278,13 @@ class _Reader:
         if self._on_skip is None:
             raise error
         self._skipped += 1
-        self._on_skip(Skip(path, str(error), "damaged"))
+        self._damaged += 1
+        self._first_damage = self._first_damage or str(error)
+        self._on_skip(Skip(printable(path), str(error), "damaged"))
+
+
+def _log(data: bytes, path: str) -> Log:
+    return Log(data=to_utf8(data), path=printable(path))
 
 
 def _may_be_log(name: str) -> bool:
@@ -292,6 +319,7 @@ def _read_stdin() -> bytes:
 
 
 def _unreadable(path: str, error: OSError) -> SourceError:
+    path = printable(path)
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{path} does not exist: check the path.")
     if isinstance(error, PermissionError):

@@ -4,6 +4,11 @@ A run lists the builds, newest first, while threads already get the logs of thos
 and writes them as they come. So it can be stopped at any moment, and run again: what is in the archive is
 not asked for twice. A build in progress is not stored, so a later run takes it.
 
+A cluster may store a log some time after its build has ended. So builds whose log was missing are asked for
+again by each later run, until a day after they ended; from then on they are known to have none. A log that
+came late is in a second record of its build, which counts as the one (:mod:`logparse.fetch._reconcile`).
+A version that names no build is not asked again, since nothing tells when its build ended.
+
 A run that saw every build to the end, and failed at none, leaves a note in the archive that all builds
 before a time are there; the next run's listing ends an hour before that time. The hour is for builds that
 the API lists late.
@@ -44,6 +49,9 @@ __all__ = ["Failure", "FetchReport", "Route", "fetch"]
 Route = Literal["builds", "versions", "both"]
 
 _OVERLAP = timedelta(hours=1)
+# For so long after its end, a build's log may still come. A whole day, since nothing bounds it but the
+# cluster's health, and asking costs little where few logs are missing.
+_LATE = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 # One task a worker is under way, the others wait, so that no worker idles while a page is asked for.
 _TASKS_A_WORKER = 5
@@ -75,11 +83,12 @@ class FetchReport:
     new
         Records that were added, be it with a log or without.
     known
-        Those that were in the archive before.
+        Those that were in the archive before, with those asked for again to no avail.
     in_progress
         Builds that still ran; a later run takes them.
     missing
-        Those of `new` whose log the cluster does not store.
+        Those of `new` whose log the cluster does not store, or not yet: those of the last day are asked for
+        again by later runs.
     size
         Bytes of the logs that were added.
     seconds
@@ -126,6 +135,7 @@ def fetch(
     limit: int | None = None,
     workers: int = 16,
     progress: Progress | None = None,
+    clock: Callable[[], datetime] | None = None,
 ) -> FetchReport:
     """Fetch the logs that an archive lacks.
 
@@ -138,15 +148,17 @@ def fetch(
         each commit, with the published version and the environment. ``"both"`` asks for all builds, and
         of the versions for what they alone tell, and the logs of builds that the first route lacks.
     since, status
-        Only builds that started then or later, that ended so. A version that names no build, and so no
-        time, is not left out by `since`.
+        Only builds that started then or later, that ended so: succeeded or failed. A version that names no
+        build, and so no time, is not left out by `since`.
     limit
-        The most logs to fetch in this run, newest first.
+        The most logs to fetch in this run, newest first; those that were missing before come last.
     workers
         Logs under way at once, beside the listing. More than the client's `max_connections` wait for their
         turn.
     progress
         Is told how far the run is.
+    clock
+        The time, with a time zone; by default the system's.
 
     Returns
     -------
@@ -174,6 +186,8 @@ def fetch(
         raise UsageError(f"{workers} workers cannot fetch anything: give 1 or more.")
     if since is not None and since.tzinfo is None:
         raise UsageError("A time without a time zone could mean any of several: give since with one.")
+    if status == Status.IN_PROGRESS:
+        raise UsageError("A build in progress has no log to fetch: give succeeded or failed.")
     owner, name = split_algorithm(algorithm)
     report = FetchReport(algorithm=algorithm, route=route)
     progress = progress or NullProgress()
@@ -189,6 +203,7 @@ def fetch(
                 since=since,
                 status=status,
                 limit=limit,
+                clock=clock or partial(datetime.now, UTC),
             )
             if route != "versions":
                 before = run.take_builds()
@@ -216,6 +231,7 @@ class _Run:
         since: datetime | None,
         status: Status | None,
         limit: int | None,
+        clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._algorithm = algorithm
@@ -226,6 +242,8 @@ class _Run:
         self._since = since
         self._status = status
         self._left = limit
+        self._clock = clock
+        self._late = clock() - _LATE
         self._builds = dict(known.builds)
 
     def take_builds(self) -> datetime | None:
@@ -243,6 +261,8 @@ class _Run:
             whole = False
         else:
             whole = self._status is None
+        cut = self._cut_for_late_logs(cut)
+        again: list[BuildInfo] = []
         listed: dict[str, BuildInfo] = {}
         for build in self._client.builds(self._algorithm, since=cut):
             if _runs(build):
@@ -252,7 +272,10 @@ class _Run:
                 continue
             elif build.build_id in self._known.builds:
                 self._report.listed += 1
-                self._report.known += 1
+                if build.build_id in self._known.missing and self._may_come_late(build):
+                    again.append(build)
+                else:
+                    self._report.known += 1
             elif not self._may_take():
                 whole = False
                 break
@@ -260,6 +283,8 @@ class _Run:
                 self._report.listed += 1
                 self._crew.submit(build.build_id, partial(self._build_record, build))
             listed[build.build_id] = build
+        for build in again:
+            self._ask_again(build.build_id, partial(self._build_record, build, again=True))
         self._crew.drain()
         stored = self._known.builds.keys() | self._crew.stored.keys()
         self._builds |= {id_: build.started_at for id_, build in listed.items() if id_ in stored}
@@ -280,6 +305,7 @@ class _Run:
         new = self._crew.stored.values()
         logs = self._known.logs | {record.build_id for record in new if record.has_log}
         commits = self._known.commits | {record.commit for record in new if record.has_log}
+        again: list[str] = []
         for version in self._client.versions(self._algorithm):
             build = version.build
             if version.git_hash is None or not self._wanted(version):
@@ -288,7 +314,10 @@ class _Run:
             if build is not None and _runs(build):
                 self._report.in_progress += 1
             elif self._known.has_version(VersionKey.of(version)):
-                self._report.known += 1
+                if build is not None and build.build_id not in logs and self._may_come_late(build):
+                    again.append(version.git_hash)
+                else:
+                    self._report.known += 1
             elif build.build_id in logs if build else version.git_hash in commits:
                 self._crew.store(version.git_hash, self._version_record(version, None, elsewhere=True))
             elif self._may_take():
@@ -296,7 +325,31 @@ class _Run:
             else:
                 self._report.listed -= 1
                 break
+        for git_hash in again:
+            self._ask_again(git_hash, partial(self._ask_version, git_hash, again=True))
         self._crew.drain()
+
+    def _cut_for_late_logs(self, cut: datetime | None) -> datetime | None:
+        """Return where the listing may end, so that builds whose log may yet have come are in it."""
+        if cut is None:
+            return None
+        starts = [
+            self._known.builds[id_] for id_, end in self._known.missing.items() if end and end > self._late
+        ]
+        first = min((start for start in starts if start is not None), default=cut)
+        return min(cut, first if self._since is None else max(first, self._since))
+
+    def _may_come_late(self, build: BuildInfo) -> bool:
+        """Tell whether a build ended so lately that its log, if it is missing, may yet be stored."""
+        end = build.finished_at or build.started_at
+        return end is not None and end > self._late
+
+    def _ask_again(self, id_: str, task: Callable[[], Record | None]) -> None:
+        """Ask for a log that was missing. It counts as known, unless there is one now."""
+        if self._may_take():
+            self._crew.submit(id_, task, known=True)
+        else:
+            self._report.known += 1
 
     def _may_take(self) -> bool:
         """Count down to the limit."""
@@ -310,25 +363,27 @@ class _Run:
         in_time = self._since is None or started is None or started >= self._since
         return in_time and (self._status is None or version_status(version) == self._status)
 
-    def _build_record(self, build: BuildInfo) -> Record | None:
+    def _build_record(self, build: BuildInfo, *, again: bool = False) -> Record | None:
         log: bytes | None
         try:
             log = self._client.build_log(self._algorithm, build.build_id)
         except NoLogStored:
+            if again:
+                return None
             log = None
         except BuildInProgress:
             return None
-        return Record.of_build(self._owner, self._name, build, log, fetched_at=datetime.now(UTC))
+        return Record.of_build(self._owner, self._name, build, log, fetched_at=self._clock())
 
-    def _ask_version(self, git_hash: str) -> Record | None:
+    def _ask_version(self, git_hash: str, *, again: bool = False) -> Record | None:
         version = self._client.version(self._algorithm, git_hash)
-        if version.output is None and version.build is not None and _runs(version.build):
+        if version.output is None and (again or (version.build is not None and _runs(version.build))):
             return None
         return self._version_record(version, None if version.output is None else to_bytes(version.output))
 
     def _version_record(self, version: VersionInfo, log: bytes | None, *, elsewhere: bool = False) -> Record:
         return Record.of_version(
-            self._owner, self._name, version, log, fetched_at=datetime.now(UTC), elsewhere=elsewhere
+            self._owner, self._name, version, log, fetched_at=self._clock(), elsewhere=elsewhere
         )
 
 
@@ -346,11 +401,15 @@ class _Stored(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """What became of a task: stored, an error, or neither when the build still runs."""
+    """What became of a task: stored, an error, or neither when there is no log yet.
+
+    The build then still runs, or is `known`, since an earlier run stored that its log is missing.
+    """
 
     id: str
     stored: _Stored | None = None
     error: FetchError | None = None
+    known: bool = False
 
 
 class _Crew:
@@ -387,13 +446,19 @@ class _Crew:
         # What is under way still comes to the writer; what has not begun is left to the next run.
         self._pool.shutdown(cancel_futures=True)
 
-    def submit(self, id_: str, task: Callable[[], Record | None]) -> None:
-        """Have `task` done by a thread, waiting while too much is under way."""
+    def submit(self, id_: str, task: Callable[[], Record | None], *, known: bool = False) -> None:
+        """Have `task` done by a thread, waiting while too much is under way.
+
+        Parameters
+        ----------
+        known
+            Whether it is known what there is if `task` returns nothing; else the build still runs.
+        """
         self._settle(down_to=self._workers * _TASKS_A_WORKER - 1)
         self._submitted += 1
         self._progress.total(self._submitted)
         self._pending += 1
-        self._pool.submit(self._do, id_, task).add_done_callback(self._done.put)
+        self._pool.submit(self._do, id_, task, known=known).add_done_callback(self._done.put)
 
     def store(self, id_: str, record: Record) -> None:
         """Store a record that needs no asking."""
@@ -416,12 +481,12 @@ class _Crew:
             self._pending -= 1
             self._progress.advance(1, self._count(future.result()))
 
-    def _do(self, id_: str, task: Callable[[], Record | None]) -> _Done:
+    def _do(self, id_: str, task: Callable[[], Record | None], *, known: bool) -> _Done:
         if self._broken:
             return _Done(id_)  # nobody counts any more
         try:
             record = task()
-            return _Done(id_, self._write(record) if record else None)
+            return _Done(id_, self._write(record) if record else None, known=known)
         except FetchError as error:
             if not isinstance(error, Unauthorized | Forbidden):
                 return _Done(id_, error=error)
@@ -446,7 +511,10 @@ class _Crew:
                 raise done.error
             return 0
         if done.stored is None:
-            report.in_progress += 1
+            if done.known:
+                report.known += 1
+            else:
+                report.in_progress += 1
             return 0
         self.stored[done.id] = done.stored
         report.new += 1

@@ -14,6 +14,7 @@ from logparse.errors import SourceError
 from logparse.model import Build, Log
 from logparse.parser.classic import parse_classic
 from logparse.parser.none import parse_none
+from logparse.text import printable, to_utf8
 
 __all__ = ["FORMATS", "parse"]
 
@@ -30,7 +31,8 @@ def parse(source: bytes | str | Path | Log) -> list[Build]:
     Parameters
     ----------
     source
-        A :class:`~logparse.model.Log`, its bytes, its text, or the path of a file.
+        A :class:`~logparse.model.Log`, its bytes, its text, or the path of a file. A file in UTF-16, as
+        PowerShell writes them, is read as text in UTF-8.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def _as_log(source: bytes | str | Path | Log) -> Log:
             return Log(data=source.encode("utf-8", "surrogatepass"))
         case _:
             try:
-                return Log(data=source.read_bytes(), path=str(source))
+                return Log(data=to_utf8(source.read_bytes()), path=printable(str(source)))
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 raise SourceError(

@@ -46,10 +46,9 @@ def test_logs_go_to_the_store_and_come_back(store):
     with LocalCluster(embedded_cluster(), token=TOKEN) as cluster, Client(cluster.address, TOKEN) as client:
         first = fetch_logs(client, "logistics/routing", archive)
         again = fetch_logs(client, "logistics/routing", archive)
-        kept = {
-            build.build_id: cluster.cluster.algorithm("logistics", "routing").read_log(build.build_id)
-            for build in client.builds("logistics/routing")
-        }
+        routing = cluster.cluster.algorithm("logistics", "routing")
+        assert routing is not None
+        kept = {build.build_id: routing.read_log(build.build_id) for build in routing.builds}
     assert (first.new, again.new) == (len(kept), 0)
     assert {log.build_id: log.data for log in archive.logs()} == kept
 
