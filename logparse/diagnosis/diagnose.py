@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from logparse.diagnosis.confidence import NOTHING, Tier, confidence
 from logparse.diagnosis.fingerprint import fingerprint
-from logparse.diagnosis.lines import Row, rows
+from logparse.diagnosis.lines import Row, named, rows, shown
 from logparse.diagnosis.root_line import Found, inherited, rank, search
-from logparse.diagnosis.rules import UNKNOWN, Role, Rule, RuleBook, default_rules
+from logparse.diagnosis.rules import UNKNOWN, Role, Rule, RuleBook, default_rules, patience_of
 from logparse.model import Build, Candidate, Diagnosis, Kind, Line, Outcome, Span, Step
-from logparse.secrets import mask_parts
 
 __all__ = ["diagnose", "explain"]
 
@@ -23,6 +23,10 @@ _TELLING, _VAGUE, _FINAL = 70.0, 40.0, 92.0
 """Scores that a line must reach to explain more than the command does: where the exit code is one that only
 few tools leave with, where it could be anything's, and where the command itself ends with a failure."""
 _COMMON_EXITS = frozenset({1, 2, 100, 128})
+
+_COMPOSE = re.compile(rb"(?:ERROR: )?Service '[^'\n]{1,256}' failed to build ?: ?\Z")
+"""How version 1 of Docker Compose introduces the builder's closing words."""
+_COMPOSE_LONGEST = 512
 
 
 @dataclass(slots=True)
@@ -65,13 +69,14 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
     step = build.failing_step
     verdict = _verdict(build, step, book)
     cause = book.causes.get(verdict.cause)
-    root = Line(verdict.row.number, verdict.row.text) if verdict.row is not None else None
-    sources = [
-        root.text if root else "",
+    root = shown(build.log, verdict.row) if verdict.row is not None else None
+    subject = named(
+        verdict.subject,
+        verdict.row,
+        root,
         step.text if step else "",
-        *(one.row.text for one in verdict.others),
-    ]
-    subject = mask_parts(verdict.subject, *sources) if verdict.subject else {}
+        *(one.row.text for one in verdict.others if one.row.cut is None),
+    )
     diagnosis = Diagnosis(
         build,
         step=step,
@@ -82,7 +87,7 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
         retry=cause.retry if cause else None,
         remedy=cause.advice(subject) if cause else None,
         confidence=confidence(verdict.tier) if root else NOTHING,
-        candidates=_candidates(verdict, root),
+        candidates=_candidates(build, verdict, root),
         subject=subject,
         fingerprint=fingerprint(verdict.cause, verdict.says or (root.text if root else "")),
     )
@@ -93,14 +98,15 @@ def _verdict(build: Build, step: Step | None, book: RuleBook) -> _Verdict:
     failure = build.failure
     closing = _last_row(build, failure.span) if failure is not None else None
     if closing is not None and build.exit_code is None:
-        return _builder(closing, step, book)
+        return _builder(build, closing, step, book)
     if build.image_id is not None and failure is None:
         # The builder finished; what failed came later, and the log does not show it.
         return _Verdict(Tier.LAST)
-    spans = step.outputs if step is not None else _outputs(build)
+    spans = _programs(build, step.outputs if step is not None else _outputs(build))
     instruction = step.text if step is not None else ""
-    found = rank(search(rows(build.log.data, spans), book, instruction), build.exit_code)
-    silent = _silent(found, closing, instruction, build.exit_code, book)
+    patience = patience_of(build.log)
+    found = rank(search(rows(build.log, spans), book, instruction, patience), build.exit_code)
+    silent = _silent(build, found, closing, instruction, book)
     if silent is not None:
         return silent
     if not found:
@@ -109,7 +115,7 @@ def _verdict(build: Build, step: Step | None, book: RuleBook) -> _Verdict:
     if verdict.rule is None and failure is None:
         # Some daemons leave out the words by which their messages are told from a program's.
         last = _last_row(build, spans[-1])
-        words = _builder(last, step, book) if last is not None else verdict
+        words = _builder(build, last, step, book) if last is not None else verdict
         return words if words.rule is not None else verdict
     return verdict
 
@@ -120,28 +126,40 @@ def _outputs(build: Build) -> tuple[Span, ...]:
     return tuple(Span(e.start, e.end) for e in build.elements() if e.kind in kinds)
 
 
+def _programs(build: Build, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """`spans` without what Docker Compose writes on the same line before the builder's closing words."""
+    if not spans or build.failure is None or spans[-1].end != build.failure.span.start:
+        return spans
+    start, end = spans[-1]
+    line = max(start, build.log.data.rfind(b"\n", start, end) + 1, end - _COMPOSE_LONGEST)
+    words = _COMPOSE.search(build.log.data, line, end)
+    return (*spans[:-1], Span(start, words.start())) if words is not None else spans
+
+
 def _last_row(build: Build, span: Span) -> Row | None:
     last = None
-    for last in rows(build.log.data, (span,)):  # noqa: B007 - the last one is wanted
+    for last in rows(build.log, (span,)):  # noqa: B007 - the last one is wanted
         pass
     return last
 
 
-def _builder(closing: Row, step: Step | None, book: RuleBook) -> _Verdict:
+def _builder(build: Build, closing: Row, step: Step | None, book: RuleBook) -> _Verdict:
     """The builder itself failed: its closing words are the root line."""
     instruction = step.text if step is not None else ""
+    patience = patience_of(build.log)
     for rule in book.builder:
-        if rule.applies(instruction):
-            subject = rule.match(closing.text)
+        if rule.applies(instruction, patience):
+            subject = rule.match(closing.text, patience)
             if subject is not None:
                 return _Verdict(Tier.BUILDER, closing, rule, rule.cause, subject)
     return _Verdict(Tier.LOOKS, closing)
 
 
 def _silent(
-    found: Sequence[Found], closing: Row | None, instruction: str, exit_code: int | None, book: RuleBook
+    build: Build, found: Sequence[Found], closing: Row | None, instruction: str, book: RuleBook
 ) -> _Verdict | None:
     """A verdict from command and exit code, if they explain more than anything that was printed."""
+    exit_code, patience = build.exit_code, patience_of(build.log)
     if closing is None or exit_code is None:
         return None
     best = found[0].score if found else 0.0
@@ -151,7 +169,7 @@ def _silent(
         vague = _VAGUE if exit_code in _COMMON_EXITS else _TELLING
         if best >= (vague if rule.exits else _FINAL):
             continue
-        subject = rule.match(instruction)
+        subject = rule.match(instruction, patience)
         if subject is not None:
             return _Verdict(Tier.SILENT, closing, rule, rule.cause, subject, found, says=instruction)
     return None
@@ -175,7 +193,7 @@ def _spoken(found: Sequence[Found]) -> _Verdict:
     return _Verdict(tier, best.row, rule, rule.cause, best.subject, found)
 
 
-def _candidates(verdict: _Verdict, root: Line | None) -> tuple[Candidate, ...]:
+def _candidates(build: Build, verdict: _Verdict, root: Line | None) -> tuple[Candidate, ...]:
     """The root line first, then the best of the others: each with its share of what confidence is left."""
     if root is None:
         return ()
@@ -192,7 +210,7 @@ def _candidates(verdict: _Verdict, root: Line | None) -> tuple[Candidate, ...]:
         rule = other.rule
         chosen.append(
             Candidate(
-                Line(other.row.number, other.row.text),
+                shown(build.log, other.row),
                 rule.cause if rule else None,
                 rule.id if rule else None,
                 round(share, 3),

@@ -2,14 +2,16 @@
 
 Two builds that fail alike print lines that differ in what has nothing to do with the failure: ids, times,
 addresses, temporary names, the lines of a file that moved. Those parts are masked before the line is
-digested. What is wrong, and with which thing, stays in: a missing ``numpy`` and a missing ``scipy`` are two
-failures.
+digested, and so are secrets. What is wrong, and with which thing, stays in: a missing ``numpy`` and a missing
+``scipy`` are two failures.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+
+from logparse.secrets import mask
 
 __all__ = ["fingerprint", "masked"]
 
@@ -50,13 +52,15 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 _LONGEST = 2048
 """Characters of a line that count. The ends of longer ones are details."""
+_LOOKED_AT = 1 << 14
 
 
 def masked(text: str) -> str:
     """`text` with its variable parts replaced by names in angle brackets."""
-    text = text[:_LONGEST]
-    for pattern, mask in _MASKS:
-        text = pattern.sub(mask, text)
+    # A secret may reach beyond what counts: it is masked before the rest is cut off.
+    text = mask(text[:_LOOKED_AT])[:_LONGEST]
+    for pattern, name in _MASKS:
+        text = pattern.sub(name, text)
     return text.strip()
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from logparse.diagnosis.lines import notable, rows
-from logparse.diagnosis.root_line import sieve_of
-from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules
-from logparse.model import Build, Line, Message, Outcome, Step
-from logparse.secrets import mask_parts
+from logparse.diagnosis.lines import named, picked, shown
+from logparse.diagnosis.root_line import Sieve, sieve_of
+from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules, patience_of
+from logparse.model import Build, Message, Outcome, Step
 
 __all__ = ["messages"]
 
@@ -33,27 +32,30 @@ def messages(build: Build, *, rules: RuleBook | None = None, limit: int = 1000) 
     """
     book = rules or default_rules()
     failing = build.failing_step if build.outcome is Outcome.FAILED else None
+    sieve = sieve_of(book)
     found: list[Message] = []
     for index, step in enumerate(build.steps):
-        found += _of_step(build, step, index, book, limit, failed=step is failing)
+        if not step.outputs:
+            continue
+        found += _of_step(build, step, index, sieve, limit, failed=step is failing)
     return found
 
 
 def _of_step(
-    build: Build, step: Step, index: int, book: RuleBook, limit: int, *, failed: bool
+    build: Build, step: Step, index: int, sieve: Sieve, limit: int, *, failed: bool
 ) -> list[Message]:
     found: list[Message] = []
     instruction = step.text
-    sieve = sieve_of(book)
-    for row, passed in notable(rows(build.log.data, step.outputs), sieve.gate):
-        matches = sieve.match(row.text, instruction) if passed else []
+    patience = patience_of(build.log)
+    for row in picked(build.log, step.outputs, sieve.known):
+        matches = sieve.match(row.text, instruction, patience)
         if not matches:
             continue
         rule, subject = max(matches, key=lambda match: _key(match[0]))
         severity = "error" if failed and rule.role is not Role.WARNING else "warning"
-        line = Line(row.number, row.text)
+        line = shown(build.log, row)
         cause = rule.cause if rule.role is not Role.WARNING else None
-        subject = mask_parts(subject, row.text, instruction) if subject else subject
+        subject = named(subject, row, line, instruction)
         found.append(Message(index, line, severity, rule.id, cause, subject))
         if len(found) >= limit:
             break

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from logparse.diagnosis.lines import Gate, Row, notable
-from logparse.diagnosis.rules import Pick, Role, Rule, RuleBook
+from logparse.diagnosis.rules import Patience, Pick, Role, Rule, RuleBook
 
 __all__ = ["Evidence", "Found", "Sieve", "inherited", "rank", "search", "sieve_of"]
 
@@ -150,18 +150,23 @@ class Sieve:
         for rule in rules:
             for anchor in rule.anchors:
                 self._by_anchor.setdefault(anchor, []).append(rule)
+        self.known = Gate(self._by_anchor)
+        """Lets through what a rule may recognise."""
         self.gate = Gate({*self._by_anchor, *_Looks.ANCHORS})
+        """Lets through what looks like an error, too."""
 
-    def match(self, text: str, instruction: str) -> list[tuple[Rule, dict[str, str]]]:
+    def match(
+        self, text: str, instruction: str, patience: Patience | None = None
+    ) -> list[tuple[Rule, dict[str, str]]]:
         """The rules that recognise a line of a step with this `instruction`, with what the line names."""
         seen: dict[str, Rule] = {}
-        for anchor in self.gate.inside(text):
-            for rule in self._by_anchor.get(anchor, ()):
+        for anchor in self.known.inside(text):
+            for rule in self._by_anchor[anchor]:
                 seen[rule.id] = rule
         found = []
         for _, rule in sorted(seen.items()):
-            subject = rule.match(text)
-            if subject is not None and rule.applies(instruction):
+            subject = rule.read(text, patience)
+            if subject is not None and rule.applies(instruction, patience):
                 found.append((rule, subject))
         return found
 
@@ -176,7 +181,9 @@ def sieve_of(book: RuleBook) -> Sieve:
     return _SIEVES[book]
 
 
-def search(lines: Iterable[Row], book: RuleBook, instruction: str = "") -> Evidence:
+def search(
+    lines: Iterable[Row], book: RuleBook, instruction: str = "", patience: Patience | None = None
+) -> Evidence:
     """Go over an output once and keep what may explain its failure.
 
     Parameters
@@ -187,6 +194,8 @@ def search(lines: Iterable[Row], book: RuleBook, instruction: str = "") -> Evide
         The rules.
     instruction
         The failing instruction, which some rules depend on.
+    patience
+        What is known of rules that time out on this log.
     """
     evidence = Evidence()
     sieve = sieve_of(book)
@@ -201,7 +210,7 @@ def search(lines: Iterable[Row], book: RuleBook, instruction: str = "") -> Evide
         announced.clear()
         if not passed:
             continue
-        matches = sieve.match(row.text, instruction)
+        matches = sieve.match(row.text, instruction, patience)
         for rule, subject in matches:
             if rule.pick is Pick.NEXT:
                 announced.append((rule, subject))

@@ -18,8 +18,11 @@ prints it), ``where``, ``pick``, ``unless`` (a pattern of lines it must not take
 (a pattern that the failing instruction must match).
 
 Anchors are what makes many rules cheap: a line is shown to a rule's pattern only if an anchor of it is in
-the line. Patterns carry a bound on every repetition, so that no line, however made, can keep one busy;
-a time-out guards what bounds cannot.
+the line. Patterns carry a bound on every repetition, and those that come with the package take time in
+proportion to a line's length, whatever is in it; the test suite holds them to it. Rules of your own may be
+slower: a time-out (:data:`TIME_OUT`) ends each search, as if the line did not match, and a rule whose
+searches of one log have timed out :data:`TIME_OUTS` times is switched off for the rest of that log. From
+then on its lines count as lines that no rule knows, so such a diagnosis may depend on the machine.
 
 Loading checks everything that is cheap to check. The samples are run by the test suite, and by
 :func:`load_rules` if asked to.
@@ -28,6 +31,7 @@ Loading checks everything that is cheap to check. The samples are run by the tes
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -39,11 +43,15 @@ from typing import Any, NamedTuple
 import regex
 
 from logparse.errors import LogparseError
+from logparse.model import Log
 
 __all__ = [
     "SUBJECTS",
+    "TIME_OUT",
+    "TIME_OUTS",
     "UNKNOWN",
     "Cause",
+    "Patience",
     "Pick",
     "Role",
     "Rule",
@@ -53,10 +61,13 @@ __all__ = [
     "default_rules",
     "load_causes",
     "load_rules",
+    "patience_of",
 ]
 
-_TIME_OUT = 0.1
-"""Seconds a pattern may look at one line. Nothing that obeys the bounds has been seen to need a hundredth."""
+TIME_OUT = 0.5
+"""Seconds a pattern may look at one line. Those of the package need about a hundredth at worst."""
+TIME_OUTS = 3
+"""How often a rule may time out on one log."""
 
 SUBJECTS = frozenset({
     "branch", "code", "command", "constraint", "distribution", "file", "goal", "header", "host", "image",
@@ -142,6 +153,27 @@ class Cause(NamedTuple):
         return " ".join(kept) or None
 
 
+class Patience:
+    """Counts how often rules time out on a log, and says which have done so too often."""
+
+    def __init__(self) -> None:
+        self._lost: Counter[str] = Counter()
+
+    def lose(self, rule: Rule) -> None:
+        """`rule` has timed out once more."""
+        self._lost[rule.id] += 1
+
+    def ended(self, rule: Rule) -> bool:
+        """Whether `rule` is switched off."""
+        return bool(self._lost) and self._lost[rule.id] >= TIME_OUTS
+
+
+def patience_of(log: Log) -> Patience:
+    """The time-outs on a log so far, over all its builds."""
+    patience: Patience = log._kept.setdefault("patience", Patience())  # noqa: SLF001 - kept with the log
+    return patience
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """How lines of one kind are recognised, and what they mean. See the module's text for the fields."""
@@ -173,25 +205,39 @@ class Rule:
     def _instruction(self) -> regex.Pattern[str] | None:
         return regex.compile(self.instruction) if self.instruction is not None else None
 
-    def match(self, text: str) -> dict[str, str] | None:
-        """What `text` names, if this rule recognises it; ``None`` if not."""
+    def match(self, text: str, patience: Patience | None = None) -> dict[str, str] | None:
+        """What `text` names, if this rule recognises it; ``None`` if not, or if it takes too long."""
         if not any(anchor in text for anchor in self.anchors):
             return None
+        return self.read(text, patience)
+
+    def read(self, text: str, patience: Patience | None = None) -> dict[str, str] | None:
+        """What `text` names, as :meth:`match` says it, of a text that is known to hold an anchor."""
+        if patience is not None and patience.ended(self):
+            return None
         try:
-            found = self._pattern.search(text, timeout=_TIME_OUT)
-            if found is None or (self._unless and self._unless.search(text, timeout=_TIME_OUT)):
+            found = self._pattern.search(text, timeout=TIME_OUT)
+            if found is None or (self._unless and self._unless.search(text, timeout=TIME_OUT)):
                 return None
         except TimeoutError:
+            if patience is not None:
+                patience.lose(self)
             return None
+        if not self._pattern.groups:
+            return {}
         return {name: value.strip() for name, value in found.groupdict().items() if value and value.strip()}
 
-    def applies(self, instruction: str) -> bool:
-        """Whether the rule holds for a failing `instruction`."""
+    def applies(self, instruction: str, patience: Patience | None = None) -> bool:
+        """Whether the rule holds for a failing `instruction`; not if finding out takes too long."""
         if self._instruction is None:
             return True
+        if patience is not None and patience.ended(self):
+            return False
         try:
-            return self._instruction.search(instruction, timeout=_TIME_OUT) is not None
+            return self._instruction.search(instruction, timeout=TIME_OUT) is not None
         except TimeoutError:
+            if patience is not None:
+                patience.lose(self)
             return False
 
 

@@ -106,6 +106,21 @@ class TestRanking:
         assert sum(confidences) <= 1
 
 
+class TestAdvice:
+    def test_a_channel_that_answers_404_is_to_be_checked(self) -> None:
+        line = "CondaHTTPError: HTTP 404 NOT FOUND for url <https://conda.example/x/repodata.json>"
+        remedy = failed("conda install x", line).remedy
+        assert remedy is not None
+        assert "address" in remedy
+
+    def test_an_r_package_that_is_not_available_is_to_be_had_elsewhere(self) -> None:
+        remedy = failed(
+            "Rscript i.R", "package \u2018foo\u2019 is not available for this version of R"
+        ).remedy
+        assert remedy is not None
+        assert "a version of R or a repository that has it" in remedy
+
+
 class TestGluedLines:
     def test_only_the_programs_part_is_the_text(self) -> None:
         diagnosis = failed("apt-get install x", "Do you want to continue? [Y/n] Abort.", glue=True)
@@ -143,6 +158,19 @@ class TestSilence:
         assert diagnosis.subject == {"url": "https://files.example/a.tgz"}
         assert diagnosis.remedy is not None
         assert "https://files.example/a.tgz" in diagnosis.remedy
+
+    @pytest.mark.parametrize(
+        "words", ["Service 'web' failed to build: ", "ERROR: Service 'web' failed to build : "]
+    )
+    def test_what_compose_writes_before_the_closing_words_is_none_of_the_programs(self, words: str) -> None:
+        silent = failed("./a", words, glue=True).root_line
+        assert silent is not None
+        assert silent.number == 3
+        assert silent.text.endswith("The command '/bin/sh -c ./a' returned a non-zero code: 1")
+        assert failed("./a", "the moon is full\n" + words, glue=True).root_line == (3, "the moon is full")
+        glued = failed("./a", "the moon is full" + words, glue=True).root_line
+        assert glued is not None
+        assert glued.text.startswith("the moon is full")
 
     def test_a_program_that_spoke_goes_first(self) -> None:
         diagnosis = failed("wget -q a && tar x", "tar: short read", 8)

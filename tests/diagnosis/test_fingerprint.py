@@ -70,3 +70,12 @@ def test_it_is_the_same_for_the_same_failure_of_two_builds() -> None:
     ]
     prints = {diagnose(parse(log)[0]).fingerprint for log in logs}
     assert len(prints) == 1
+
+
+def test_secrets_are_no_part_of_it() -> None:
+    line = "fatal: unable to access 'https://user:{}@git.example/x.git/': refused"
+    one, other = (line.format(secret) for secret in ("correct-horse", "battery-staple"))
+    assert masked(one) == masked(other)
+    assert "horse" not in masked(one)
+    token = "password=" + "q7" * 60
+    assert "q7" not in masked("x" * 2000 + " " + token)
