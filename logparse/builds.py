@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from logparse.errors import NoBuildError
@@ -11,6 +12,9 @@ from logparse.model import Build, Builder
 from logparse.parser import parse
 
 __all__ = ["is_recognised", "read_builds"]
+
+_BUILDKIT = re.compile(rb"(?:^|\n)#\d{1,6} (?:\[|DONE|CACHED|ERROR|sha256:)")
+_LOOKED_AT = 1 << 16
 
 
 def is_recognised(build: Build) -> bool:
@@ -48,16 +52,22 @@ def read_builds(
         There are logs, but no build is in any of them.
     """
     seen: list[str] = []
-    found = False
+    found = buildkit = False
     for path in paths:
         for log in read_logs(path, on_skip=on_skip):
             builds = [build for build in parse(log) if is_recognised(build)]
             found = found or bool(builds)
+            buildkit = buildkit or _BUILDKIT.search(log.data, 0, _LOOKED_AT) is not None
             if not builds:
                 seen.append(f"{log.path or path} ({_size(len(log.data))})")
                 if on_skip is not None:
                     on_skip(Skip(log.path or os.fspath(path), "no build is in it", "other"))
             yield from builds
+    if not found and buildkit:
+        raise NoBuildError(
+            f"No build that can be read is in {_names(seen)}: it looks like BuildKit's output, which is not"
+            " read yet; build with DOCKER_BUILDKIT=0 to get the classic builder's."
+        )
     if not found:
         raise NoBuildError(
             f"No build is in {_names(seen)}: neither a step of a Dockerfile ('Step 1/N : FROM ...') nor a"

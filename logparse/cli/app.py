@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import pyarrow.parquet as pq
 import typer
 
 import logparse
@@ -117,15 +118,29 @@ def steps(paths: Paths, form: Form = Format.TABLE) -> None:
 @app.command()
 def export(
     paths: Paths,
-    out: Annotated[Path, typer.Option("--out", help="Folder of the report.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the report; one there is replaced.", show_default=False)
+    ],
     partition: Annotated[bool, typer.Option("--partition", help="Folders by owner, name and month.")] = False,
 ) -> None:
     """Write the five tables as Parquet.
 
     They are builds, steps, pulls, messages and failures.
     """
-    for table, path in export_tables(_builds(paths), out, partition=partition).items():
-        note(f"{table}: {path}")
+    given = 0
+
+    def counted() -> Iterator[Build]:
+        nonlocal given
+        for build in _builds(paths):
+            given += 1
+            yield build
+
+    written = export_tables(counted(), out, partition=partition)
+    rows = {table: _rows(path) for table, path in written.items()}
+    for table, path in written.items():
+        note(f"{table}: {rows[table]} rows in {path}")
+    if given > rows["builds"]:
+        note(f"{given - rows['builds']} builds were given more than once, and count once.")
 
 
 @app.command()
@@ -143,7 +158,11 @@ def fetch(
     limit: Annotated[int | None, typer.Option(min=1, help="The most logs to fetch, newest first.")] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Requests under way at once.")] = 16,
     address: Annotated[
-        str | None, typer.Option(help="The cluster [ALGORITHMIA_API, or the profile's].", show_default=False)
+        str | None,
+        typer.Option(
+            help="The cluster [ALGORITHMIA_API, the profile's, or https://api.algorithmia.com].",
+            show_default=False,
+        ),
     ] = None,
     profile: Annotated[
         str | None, typer.Option(help="Profile of ~/.algorithmia/config.", show_default=False)
@@ -214,11 +233,17 @@ def _tell_skipped(skipped: list[Skip]) -> None:
     damaged = [skip for skip in skipped if skip.kind == "damaged"]
     for skip in damaged[:_SKIPS_NAMED]:
         note(f"Passed over {skip.path}: {skip.reason.rstrip('.')}.")
-    others = [skip for skip in skipped if skip.kind == "other"]
+    others = [skip for skip in skipped if skip.kind == "other" and not Path(skip.path).name.startswith(".")]
     if others:
         names = ", ".join(skip.path for skip in others[:_SKIPS_NAMED])
         more = len(others) - _SKIPS_NAMED
         note(f"Passed over, since no build is in them: {names}" + (f" and {more} more." if more > 0 else "."))
+
+
+def _rows(table: Path) -> int:
+    """The rows of a table that was written, be it a file or a folder."""
+    files = table.rglob("*.parquet") if table.is_dir() else [table]
+    return sum(pq.read_metadata(file).num_rows for file in files)
 
 
 def _time(text: str | None) -> datetime | None:

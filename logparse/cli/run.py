@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 
@@ -36,6 +37,7 @@ def run(arguments: list[str] | None = None) -> int:
         the credential. 6: something could not be written. 70: a fault of
         logparse itself. 130: Ctrl-C. 141: nobody reads the output.
     """
+    _tolerate_characters()
     try:
         result = app(args=arguments, prog_name="logparse", standalone_mode=False)
     except LogparseError as error:
@@ -44,8 +46,7 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _say("Interrupted; what was written before is whole, and the same command goes on from there.")
-        return INTERRUPTED
+        result = INTERRUPTED
     except BrokenPipeError:
         # Python would complain once more when it flushes standard output at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -65,7 +66,17 @@ def run(arguments: list[str] | None = None) -> int:
             " LOGPARSE_DEBUG=1 in the environment, and report what that prints."
         )
         return FAULT
+    # Some versions of Typer turn Ctrl-C into this code themselves.
+    if result == INTERRUPTED:
+        _say("Interrupted; what was written before is whole, and the same command goes on from there.")
     return result if isinstance(result, int) else 0
+
+
+def _tolerate_characters() -> None:
+    """Print ``?`` for characters of a log that the terminal's encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _usage(error: Exception) -> str | None:

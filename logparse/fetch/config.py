@@ -163,7 +163,8 @@ def find_settings(
     address, token, ca_bundle
         Explicit values, which win.
     profile
-        Name of the profile to fall back on. A profile that is named must exist; ``default`` need not.
+        Name of a profile, which wins over the environment and must exist. Without one, ``default`` fills in
+        what is set nowhere else, and need not exist.
     environ
         ``os.environ`` unless given.
     config_file
@@ -178,7 +179,17 @@ def find_settings(
     """
     environ = os.environ if environ is None else environ
     config_file = config_file or Path("~/.algorithmia/config").expanduser()
-    stored = _read_profile(config_file, profile)
+    if profile is not None:
+        # Who names a profile means it, whatever else is set.
+        environ = {name: value for name, value in environ.items() if not name.startswith("ALGORITHMIA_")}
+    try:
+        stored = _read_profile(config_file, profile)
+    except ConfigError:
+        has_address = address or environ.get("ALGORITHMIA_API")
+        has_token = token or environ.get("ALGORITHMIA_API_KEY") or environ.get("ALGORITHMIA_BEARER_TOKEN")
+        if profile is not None or not (has_address and has_token):
+            raise
+        stored = {}  # nothing in it is needed
     where = f"profile {profile or DEFAULT_PROFILE!r} of {config_file}"
 
     base = _first(

@@ -6,6 +6,7 @@ if it finds nothing of its own in the log. The first format that finds something
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from logparse.parser.none import parse_none
 from logparse.text import printable, to_utf8
 
 __all__ = ["FORMATS", "parse"]
+
+_LONGEST_PATH = 4096
 
 FORMATS: dict[str, Callable[[Log], list[Build]]] = {
     "classic": parse_classic,
@@ -31,8 +34,9 @@ def parse(source: bytes | str | Path | Log) -> list[Build]:
     Parameters
     ----------
     source
-        A :class:`~logparse.model.Log`, its bytes, its text, or the path of a file. A file in UTF-16, as
-        PowerShell writes them, is read as text in UTF-8.
+        A :class:`~logparse.model.Log`, its bytes, its text, or the path of a file; a string is a path if it
+        has no line feed and names a file, or ends in ``.log`` or ``.txt``. A file in UTF-16, as PowerShell
+        writes them, is read as text in UTF-8.
 
     Returns
     -------
@@ -69,13 +73,20 @@ def _as_log(source: bytes | str | Path | Log) -> Log:
             return source
         case bytes():
             return Log(data=source)
-        case str():
+        case str() if not _is_path(source):
             return Log(data=source.encode("utf-8", "surrogatepass"))
         case _:
             try:
-                return Log(data=to_utf8(source.read_bytes()), path=printable(str(source)))
+                return Log(data=to_utf8(Path(source).read_bytes()), path=printable(str(source)))
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 raise SourceError(
                     f"Cannot read {source}: {reason}; give the path of a readable file."
                 ) from error
+
+
+def _is_path(source: str) -> bool:
+    """Whether a string is meant as a path: one line that names a file, or would, to go by its ending."""
+    if "\n" in source or "\0" in source or not 0 < len(source) < _LONGEST_PATH:
+        return False
+    return source.endswith((".log", ".txt")) or os.path.isfile(source)  # noqa: PTH113  it may be no path at all

@@ -344,7 +344,9 @@ class TestBadInput:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("logparse.cli.app.diagnose_build", interrupted)
-        assert run("diagnose", good).code == 130
+        result = run("diagnose", good)
+        assert result.code == 130
+        assert result.err.startswith("logparse: Interrupted")
 
     def test_nobody_reads_the_output(self):
         command = f"{sys.executable} -m logparse steps {embedded_cluster()} --format jsonl | head -n 1"

@@ -114,9 +114,25 @@ class TestPrecedence:
         found = settle(config, environ, address="https://arg.example", token="simArg")
         assert found == Settings(address="https://arg.example", token=Token("simArg"))
 
-    def test_environment_wins_over_profile(self, config: Path) -> None:
-        found = settle(config, {"ALGORITHMIA_API_KEY": "simEnv"}, profile="work")
-        assert found == Settings(address="https://api.work.example", token=Token("simEnv"))
+    def test_environment_wins_over_the_default_profile(self, config: Path) -> None:
+        found = settle(config, {"ALGORITHMIA_API_KEY": "simEnv"})
+        assert found == Settings(address=DEFAULT_ADDRESS, token=Token("simEnv"))
+
+    def test_a_profile_that_is_named_wins_over_the_environment(self, config: Path) -> None:
+        found = settle(
+            config,
+            {"ALGORITHMIA_API_KEY": "simEnv", "ALGORITHMIA_API": "https://env.example"},
+            profile="work",
+        )
+        assert found == Settings(address="https://api.work.example", token=Token("simWork"))
+
+    def test_a_broken_file_does_not_matter_if_nothing_in_it_is_needed(self, tmp_path: Path) -> None:
+        broken = tmp_path / "config"
+        broken.write_text("[not toml")
+        environ = {"ALGORITHMIA_API_KEY": "simEnv", "ALGORITHMIA_API": "https://env.example"}
+        assert settle(broken, environ) == Settings(address="https://env.example", token=Token("simEnv"))
+        with pytest.raises(ConfigError):
+            settle(broken, {"ALGORITHMIA_API_KEY": "simEnv"})
 
     def test_profile_fills_in_the_rest(self, config: Path) -> None:
         assert settle(config) == Settings(address=DEFAULT_ADDRESS, token=Token("simDefault"))

@@ -14,7 +14,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from logparse.model import Kind, Span, Tape
+from logparse.model import Kind, Tape
 from logparse.parser.classic.markers import (
     AFTER_REMOVAL,
     BEFORE_REMOVAL,
@@ -28,9 +28,11 @@ from logparse.parser.classic.markers import (
     GLUED_CLOSING,
     GLUED_TO,
     GLUED_WORD_ERROR,
+    GOING_ON,
     KIND_OF,
     LATE_REMOVAL,
     LINE,
+    LINE_GOING_ON,
     LINE_START,
     NON_ZERO,
     PROGRESS,
@@ -65,7 +67,6 @@ _SEARCHES = 4
 # Bytes behind a container's removal in which the builder's own removal is looked for, should that one have
 # been printed by a program.
 _LOOKED_AHEAD = 1 << 16
-_GOES_ON = (b"\nStep ", b"\nSuccessfully built ")
 
 _ID_LENGTH = 12
 _NO_RESULT = frozenset({Kind.UNKNOWN, Kind.BLANK, Kind.PULL})
@@ -142,12 +143,12 @@ class Cutter:
         self._removals_of: dict[bytes, list[int]] | None = None
         self._first_step = -1
         self._any_step = False
-        # Of the build at hand: whether it has begun and not ended, the last step's count, where that step's
-        # instruction is, whether triggers were announced, whether it has steps, whether its end was told.
+        # Of the build at hand: whether it has begun and not ended, the last step's count, where its header is
+        # on the tape, whether triggers were announced, whether it has steps, whether its end was told.
         self._open = False
         self._number = -1
         self._total = -1
-        self._instruction = Span(0, 0)
+        self._header = -1
         self._triggers = False
         self._has_steps = False
         self._ended = False
@@ -189,6 +190,7 @@ class Cutter:
             self.builds.append(len(self.tape))
         self._open = True
         self._ended = False
+        self._header = -1
         self._number = -1
         self._total = -1
         self._triggers = False
@@ -205,6 +207,7 @@ class Cutter:
         while run is not None and run.start < position:
             run = self._run_ahead = next(self._regular, None)
         if run is not None and run.start == position and self._continues(run.number, run.total):
+            self._header = len(self.tape) + run.kinds.rfind(Kind.HEADER)
             self.tape.kinds += run.kinds
             self.tape.ends.frombytes(run.ends)
             self._number = run.last_number
@@ -302,7 +305,7 @@ class Cutter:
         kinds, ends = self.tape.kinds, self.tape.ends
         spans = match.regs
         header = spans[StepGroup.HEADER]
-        self._instruction = Span(*header)
+        self._header = len(kinds)
         kinds.append(Kind.HEADER)
         ends.append(header[1])
         running = spans[StepGroup.RUNNING][1]
@@ -321,10 +324,7 @@ class Cutter:
     def _run(self, position: int, container: bytes) -> int:
         """Cut a container's output and what the builder says behind it."""
         removal = self._removals.after(position)
-        if self._removes(removal, position, container):
-            if not self._goes_on(removal):
-                removal = self._last_removal(removal, container)
-        else:
+        if not self._removes(removal, position, container):
             late = self._late_removal(removal, position)
             if late >= 0:
                 self.tape.add(Kind.OUTPUT, late)
@@ -332,6 +332,8 @@ class Cutter:
             removal = self._far_removal(position, container)
             if removal < 0:
                 return self._run_unremoved(position)
+        if not self._goes_on(removal):
+            removal = self._last_removal(removal, container)
         after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + _ID_LENGTH)
         if after is None:  # _removes has seen it
             raise AssertionError(removal)
@@ -364,7 +366,7 @@ class Cutter:
         """Whether the builder goes on behind a removal; else a program may have printed it."""
         after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + _ID_LENGTH)
         end = removal if after is None else after.end()
-        return end == self.size or self.data.startswith((b"Step ", b"Successfully built "), end)
+        return end == self.size or GOING_ON.match(self.data, end) is not None
 
     def _late_removal(self, offset: int, position: int) -> int:
         """Where the lines of a late removal begin, if `offset` is in the first of them; else -1."""
@@ -376,7 +378,7 @@ class Cutter:
                 # Several containers may wait for the same lines.
                 self._late = (start, LATE_REMOVAL.match(self.data, start))
             match = self._late[1]
-            if match is not None and b"Error removing " in match["lines"]:
+            if match is not None:
                 number = match["next"]
                 return start if number is None or int(number) == self._number + 1 else -1
         return -1
@@ -387,8 +389,8 @@ class Cutter:
         The first is at `removal`, and no program knows when the builder's own will come, so the last one
         before the next step counts.
         """
-        steps = (self.data.find(words, removal, removal + _LOOKED_AHEAD) for words in _GOES_ON)
-        limit = min((step for step in steps if step >= 0), default=removal + _LOOKED_AHEAD)
+        going_on = LINE_GOING_ON.search(self.data, removal, removal + _LOOKED_AHEAD)
+        limit = going_on.start() if going_on is not None else removal + _LOOKED_AHEAD
         last = self.data.rfind(REMOVAL + container, removal + 1, limit)
         return last if last >= 0 and self._removes(last, removal, container) else removal
 
@@ -405,7 +407,9 @@ class Cutter:
                 # A log may hold another one in which the same container was started and did come to its end.
                 started = self._started.get(container, [])
                 again = bisect_left(started, position)
-                return place if again == len(started) or started[again] > place else -1
+                if again == len(started) or started[again] > place:
+                    return place
+                return place if LINE_GOING_ON.search(self.data, position, place) is None else -1
         return -1
 
     def _places_of(self, container: bytes, position: int) -> Iterator[int]:
@@ -473,7 +477,10 @@ class Cutter:
 
     def _command(self) -> bytes:
         """The command of the step at hand as the builder repeats it when it fails."""
-        instruction, _, arguments = self.data[slice(*self._instruction)].strip().partition(b" ")
+        if self._header < 0:
+            return b""
+        header = self.data[slice(*self.tape.element(self._header)[1:])]
+        instruction, _, arguments = header.partition(b" : ")[2].strip().partition(b" ")
         if instruction.upper() != b"RUN":
             return b""
         flags = RUN_FLAGS.match(arguments)

@@ -23,9 +23,11 @@ __all__ = [
     "GLUED_CLOSING",
     "GLUED_TO",
     "GLUED_WORD_ERROR",
+    "GOING_ON",
     "KIND_OF",
     "LATE_REMOVAL",
     "LINE",
+    "LINE_GOING_ON",
     "LINE_START",
     "NON_ZERO",
     "NON_ZERO_CODE",
@@ -85,15 +87,25 @@ REMOVERS = (b"Removing ", b" ---> Removed ")
 AFTER_REMOVAL = re.compile(_END + rb"( ---> " + _ID + _END + rb")?")
 """What stands right behind the id in a line that removes a container."""
 
+_GOING_ON = rb"(?:Step |Successfully built " + _ID + rb"\r?\n)"
+GOING_ON = re.compile(_GOING_ON)
+"""What the builder goes on with when a step is done."""
+LINE_GOING_ON = re.compile(rb"\n" + _GOING_ON)
+
 BEFORE_REMOVAL = re.compile(rb"(?<=\n) ---> " + _ID + rb"\r{0,8}\n\Z")
 """Until Docker 17.x the image came before the removal."""
 
 LATE_REMOVAL = re.compile(
-    rb"(?P<lines>(?:(?:Removing|Error removing) intermediate container " + _ID + rb"[^\n]{0,512}\n){1,64})"
-    rb" ---> " + _ID + rb"\r{0,8}\n(?:Step (?P<next>\d{1,9})|Successfully built )"
+    rb"(?:(?:Removing|Error removing) intermediate container "
+    + _ID
+    + rb"[^\n]{0,512}\n){0,63}Error removing intermediate container "
+    + _ID
+    + rb"[^\n]{0,512}\n ---> "
+    + _ID
+    + rb"\r{0,8}\n(?:Step (?P<next>\d{1,9})|Successfully built )"
 )
 """A container that could not be removed is tried again behind every later step, sometimes with success, so
-the line about a step's own container may come several steps late."""
+the line about a step's own container may come several steps late. The one that fails comes last."""
 
 BOUNDARY = re.compile(
     rb"(?P<image> ---> "
