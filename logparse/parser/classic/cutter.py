@@ -40,6 +40,7 @@ from logparse.parser.classic.markers import (
     REMOVAL_ID,
     REMOVERS,
     RUN_FLAGS,
+    RUNNING,
     RUNNING_ID,
     STEP,
     StepGroup,
@@ -398,19 +399,28 @@ class Cutter:
         """Where `container` is removed, when that is not the first place that looks so; -1 if nowhere."""
         if self._removed is None:
             self._removed = set(REMOVAL_ID.findall(self.data))
-            for match in RUNNING_ID.finditer(self.data):
-                self._started.setdefault(match[1], []).append(match.start())
         if container not in self._removed:
             return -1
         for place in self._places_of(container, position):
             if self._removes(place, position, container):
                 # A log may hold another one in which the same container was started and did come to its end.
-                started = self._started.get(container, [])
-                again = bisect_left(started, position)
-                if again == len(started) or started[again] > place:
+                if LINE_GOING_ON.search(self.data, position, place) is None:
                     return place
-                return place if LINE_GOING_ON.search(self.data, position, place) is None else -1
+                return -1 if self._starts_between(position, place, container) else place
         return -1
+
+    def _starts_between(self, position: int, place: int, container: bytes) -> bool:
+        """Whether `container` is started between two places."""
+        if self._searchable >= 0:
+            found = self.data.find(RUNNING + container, position, place)
+            self._searchable -= (place if found < 0 else found) - position
+            return found >= 0
+        if not self._started:
+            for match in RUNNING_ID.finditer(self.data):
+                self._started.setdefault(match[1], []).append(match.start())
+        started = self._started.get(container, [])
+        again = bisect_left(started, position)
+        return again < len(started) and started[again] < place
 
     def _places_of(self, container: bytes, position: int) -> Iterator[int]:
         """The next places at or behind `position` that speak of `container` as intermediate.

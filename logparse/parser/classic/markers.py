@@ -36,6 +36,7 @@ __all__ = [
     "REMOVAL",
     "REMOVAL_ID",
     "REMOVERS",
+    "RUNNING",
     "RUNNING_ID",
     "RUN_FLAGS",
     "STEP",
@@ -79,7 +80,8 @@ REMOVAL = b"intermediate container "
 
 REMOVAL_ID = re.compile(rb"intermediate container (" + _ID + rb")")
 
-RUNNING_ID = re.compile(rb" ---> Running in (" + _ID + rb")")
+RUNNING = b" ---> Running in "
+RUNNING_ID = re.compile(RUNNING + rb"(" + _ID + rb")")
 
 REMOVERS = (b"Removing ", b" ---> Removed ")
 """What stands before that in the builder's own lines: until 20.10, since 23."""
