@@ -3,7 +3,7 @@
 What a path means:
 
 ==================== ==================================================================================
-``-``                standard input, one log
+``-``                standard input, one log; unpacked if it begins as compressed data does
 a file               one log, whatever its name; unpacked if its ending says so (below)
 a folder             a recorded cluster or a raw archive, if it is one; else every log in it, by path
 a pattern            ``*``, ``?``, ``[...]`` and ``**``: each file that matches, whatever its name
@@ -29,6 +29,7 @@ Paths in logs, skips and errors are for reading: bytes of a name that are no UTF
 from __future__ import annotations
 
 import glob
+import io
 import logging
 import os
 import re
@@ -56,6 +57,14 @@ __all__ = ["Limits", "Skip", "read_logs"]
 _LOG_NAME = re.compile(r"\.(?:log|txt|out)(?:\.\d+)?$", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?\[]")
 _SNIFF_BYTES = 8192
+
+# How compressed data begins: standard input has no name that would tell.
+_MAGIC = {
+    b"\x1f\x8b": ".gz",
+    b"\xfd7zXZ\0": ".xz",
+    b"\x28\xb5\x2f\xfd": ".zst",
+    b"BZh": ".bz2",
+}
 
 _logger = logging.getLogger(__name__)
 
@@ -136,7 +145,7 @@ class _Reader:
     def read(self, path: str) -> Iterator[Log]:
         """Find out what `path` is, and read it."""
         if path == "-":
-            yield _log(_read_stdin(), "-")
+            yield from self._read_stdin()
             return
         if is_remote(path):
             yield from Archive(path).logs()
@@ -160,6 +169,7 @@ class _Reader:
             yield from RecordedAlgorithm(folder).logs()
         elif is_archive(path):
             yield from Archive(path).logs()
+            self._tell_strangers(path)
         else:
             yield from self._read_folder(path)
 
@@ -181,6 +191,21 @@ class _Reader:
             _logger.info(
                 "%d files in %s are no logs by their names, and were passed over.", self._skipped, path
             )
+
+    def _read_stdin(self) -> Iterator[Log]:
+        data = _read_stdin()
+        ending = next((ending for magic, ending in _MAGIC.items() if data.startswith(magic)), None)
+        if ending is None:
+            yield _log(data, "-")
+            return
+        for member in unpack(io.BytesIO(data), f"-{ending}", self._limits):
+            yield _log(member.read(), "-")
+
+    def _tell_strangers(self, archive: str) -> None:
+        """Tell of logs that lie in the folder of a raw archive, and are no part of it."""
+        for file in self._walk(archive):
+            if not file.endswith(".parquet") and _may_be_log(os.path.basename(file)):  # noqa: PTH119
+                self._skip_other(file, "It lies in a raw archive, and is no part of it.")
 
     def _read_pattern(self, pattern: str) -> Iterator[Log]:
         matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - it may be absolute

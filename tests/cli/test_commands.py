@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -97,6 +98,10 @@ class TestDiagnose:
         result = run("diagnose", "-", "--format", "jsonl")
         assert json.loads(result.out)["path"] == "-"
         assert result.code == 1
+
+    def test_compressed_standard_input(self, run, monkeypatch):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(FAILED))))
+        assert json.loads(run("diagnose", "-", "--format", "jsonl").out)["cause"] == "pip.no-version"
 
     def test_one_screen_says_step_line_cause_and_remedy(self, run, failed):
         out = run("diagnose", failed).out
@@ -210,6 +215,11 @@ class TestFetch:
             build.build_id for build in cluster.cluster.algorithm("logistics", "routing").builds
         )
         assert len(direct) == len(rows)
+
+    def test_logs_that_lie_in_an_archive_are_told(self, run, cluster, tmp_path):
+        run("fetch", "logistics/routing", "--out", tmp_path / "archive")
+        (tmp_path / "archive" / "other.log").write_bytes(FAILED)
+        assert "other.log" in run("diagnose", tmp_path / "archive").err
 
     def test_status_since_and_limit(self, run, cluster, tmp_path):
         words = ["--status", "failed", "--since", "2020-01-01", "--limit", "2", "--out", tmp_path / "archive"]
