@@ -19,13 +19,13 @@ from logparse.fetch.progress import NullProgress, Progress, rich_progress
 from logparse.fetch.records import LogState, Record
 from logparse.fetch.retry import Retry
 from logparse.fetch.sources import Limits, Skip, read_logs
-from logparse.fetch.sync import Failure, FetchReport, fetch
+from logparse.fetch.sync import FailedFetch, FetchReport, fetch
 
 __all__ = [
     "Archive",
     "BuildInfo",
     "Client",
-    "Failure",
+    "FailedFetch",
     "FetchReport",
     "Limits",
     "LogState",

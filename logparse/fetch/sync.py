@@ -44,7 +44,7 @@ from logparse.fetch.progress import NullProgress, Progress
 from logparse.fetch.records import LogState, Record, version_status
 from logparse.model import Status
 
-__all__ = ["Failure", "FetchReport", "Route", "fetch"]
+__all__ = ["FailedFetch", "FetchReport", "Route", "fetch"]
 
 Route = Literal["builds", "versions", "both"]
 
@@ -62,7 +62,7 @@ _TICK_SECONDS = 0.02
 _FAILURES_A_WORKER = 2
 
 
-class Failure(NamedTuple):
+class FailedFetch(NamedTuple):
     """A log that could not be fetched, after all retries."""
 
     id: str
@@ -106,7 +106,7 @@ class FetchReport:
     missing: int = 0
     size: int = 0
     seconds: float = 0.0
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[FailedFetch] = field(default_factory=list)
 
     def raise_failures(self) -> None:
         """Raise one error that sums up the failures, if there are any.
@@ -506,7 +506,7 @@ class _Crew:
         lost = isinstance(done.error, ConnectError | ServerError | RateLimited)
         self._lost_in_a_row = self._lost_in_a_row + 1 if lost else 0
         if done.error is not None:
-            report.failures.append(Failure(done.id, done.error))
+            report.failures.append(FailedFetch(done.id, done.error))
             if self._lost_in_a_row >= self._workers * _FAILURES_A_WORKER:
                 raise done.error
             return 0

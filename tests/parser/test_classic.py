@@ -395,6 +395,18 @@ class TestUnusualEnds:
         )
         assert [build.exit_code for build in parse(failed * 3)] == [2, 2, 2]
 
+    def test_a_cut_build_does_not_take_the_failure_of_the_next(self):
+        context = "Sending build context to Docker daemon  2.048kB\n"
+        start = f"{context}Step 1/2 : FROM a\n ---> {IMAGE}\nStep 2/2 : RUN x\n ---> Running in {CONTAINER}\n"
+        good = f"{context}Step 1/1 : FROM b\n ---> {IMAGE}\nSuccessfully built {IMAGE}\n"
+        failed = (
+            start.replace(CONTAINER, "cafecafecafe")
+            + "The command '/bin/sh -c x' returned a non-zero code: 2\n"
+        )
+        builds = parse(start + "cut\n" + good + failed)
+        assert [build.outcome for build in builds] == [Outcome.INCOMPLETE, Outcome.SUCCEEDED, Outcome.FAILED]
+        assert [len(build.steps) for build in builds] == [2, 1, 2]
+
     def test_exit_codes_of_windows_have_ten_digits(self):
         build = one(
             f"Step 1/1 : RUN x\n ---> Running in {CONTAINER}\n"

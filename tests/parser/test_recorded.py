@@ -88,3 +88,12 @@ def test_the_kinds_of_log_that_matter_are_there():
     ):
         assert oddity in data, oddity
     assert len(LABELS) >= 200
+
+
+def test_one_behind_the_other_they_are_as_many_builds():
+    """Also where one is cut, or fails like a later one."""
+    logs = [(FIXTURES / label["path"]).read_bytes() for label in LABELS if label["steps"]]
+    logs = [log if log.endswith(b"\n") else log + b"\n" for log in logs]
+    builds = parse(b"".join(logs))
+    assert len(builds) == len(logs)
+    assert sum(len(build.steps) for build in builds) == sum(label["steps"] for label in LABELS)

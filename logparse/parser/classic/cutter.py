@@ -459,6 +459,11 @@ class Cutter:
             for place in places[first : first + _COMPARED]
             if command and self.data.endswith(command, position, place - 1)
         ]
+        if ends and self._header >= 0:
+            # In a log of several builds, a later one may fail at the same step, behind the same header.
+            header = self.data[slice(*self.tape.element(self._header)[1:])].strip()
+            again = self.data.find(header, position, ends[-1])
+            ends = [place for place in ends if again < 0 or place < again]
         if ends:
             # The command may have printed that sentence, too: the last one counts, but for other builds'.
             end = ends[0]
