@@ -40,6 +40,8 @@ from logparse.model import (
     Step,
     Timing,
     TimingSource,
+    Transcript,
+    Vertex,
 )
 from logparse.parser import parse
 from logparse.report import export
@@ -74,6 +76,8 @@ __all__ = [
     "Tables",
     "Timing",
     "TimingSource",
+    "Transcript",
+    "Vertex",
     "diagnose",
     "embedded_cluster",
     "export",

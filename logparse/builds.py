@@ -21,8 +21,7 @@ def is_recognised(build: Build) -> bool:
     """Whether anything at all speaks for `build` being one: the API, or a line that a format knows."""
     if build.log.build_id is not None or build.log.commit is not None:
         return True
-    span = build.span
-    return build.builder is not Builder.NONE or build.unknown_bytes < span.end - span.start
+    return build.builder is not Builder.NONE or build.unknown_bytes < build.size
 
 
 def read_builds(

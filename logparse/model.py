@@ -1,6 +1,6 @@
 """The words of logparse as types: a :class:`Log` goes in, a :class:`Build` comes out.
 
-Everything else in the package imports this module, and this module imports nothing of the package.
+Everything else in the package imports this module, and this module imports only :mod:`logparse.log`.
 The vocabulary is Docker's own wherever Docker has a word for the thing.
 
 A build knows every byte of its log. The parser cuts the log into a :class:`Tape` of elements that
@@ -11,13 +11,13 @@ of stretches of that tape, decoded only when somebody looks at them.
 from __future__ import annotations
 
 import enum
-import hashlib
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from logparse.log import Log, Span, Status, Transcript
 
 __all__ = [
     "Build",
@@ -42,18 +42,9 @@ __all__ = [
     "Tape",
     "Timing",
     "TimingSource",
+    "Transcript",
+    "Vertex",
 ]
-
-
-_BLOCK = 1 << 14
-"""Bytes of a log whose line feeds are counted at a time."""
-
-
-class Span(NamedTuple):
-    """A half-open range of bytes of a log, ``data[start:end]``."""
-
-    start: int
-    end: int
 
 
 class Builder(enum.StrEnum):
@@ -67,14 +58,6 @@ class Builder(enum.StrEnum):
     """No builder spoke: only a package manager's output, as Algorithmia stored before environments."""
 
 
-class Status(enum.StrEnum):
-    """What the API says of a build (the values are the API's own)."""
-
-    IN_PROGRESS = "in-progress"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
 class Outcome(enum.StrEnum):
     """How a build ended, as far as its log (or, where the log is silent, the API) can say."""
 
@@ -84,82 +67,6 @@ class Outcome(enum.StrEnum):
     INCOMPLETE = "incomplete"
     """The log stops in the middle of a build."""
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Log:
-    """The raw bytes of one build's output, with where it came from and what the API said of it.
-
-    Parameters
-    ----------
-    data
-        The log as it came, undecoded; but of a file in UTF-16, its text in UTF-8.
-    path
-        The file it was read from (``archive.tar.gz!member`` inside an archive, ``-`` for standard input).
-    route
-        ``"builds"`` or ``"versions"`` when it came from a cluster, ``"file"`` otherwise.
-    owner, name, build_id, commit
-        The algorithm and build it belongs to, where known.
-    status, started_at, finished_at
-        What the API said of the build. Times are aware and UTC.
-    semantic_version
-        The published version that this build became, if any.
-    environment
-        UUID of the algorithm environment, which is the tag of the langpack images in the log.
-    """
-
-    data: bytes = field(repr=False)
-    path: str | None = None
-    route: str = "file"
-    owner: str | None = None
-    name: str | None = None
-    build_id: str | None = None
-    commit: str | None = None
-    status: Status | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    semantic_version: str | None = None
-    environment: str | None = None
-    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What was computed from the bytes once and may be asked for again."""
-
-    @property
-    def digest(self) -> str:
-        """``sha256:`` and the hexadecimal digest of the bytes."""
-        if "digest" not in self._kept:
-            self._kept["digest"] = "sha256:" + hashlib.sha256(self.data).hexdigest()
-        digest: str = self._kept["digest"]
-        return digest
-
-    def line_number(self, offset: int) -> int:
-        """The 1-based number of the line that holds `offset`, counted by line feeds.
-
-        Line feeds are counted once per block of the log and kept, so asking about every line of a huge log
-        costs no more than a block each time.
-        """
-        if "lines" not in self._kept:
-            counts = array("q", [1])
-            for start in range(0, len(self.data), _BLOCK):
-                counts.append(counts[-1] + self.data.count(b"\n", start, start + _BLOCK))
-            self._kept["lines"] = counts
-        block = min(max(offset, 0), len(self.data)) // _BLOCK
-        before: int = self._kept["lines"][block]
-        return before + self.data.count(b"\n", block * _BLOCK, offset)
-
-    @property
-    def key(self) -> str:
-        """``owner/name/build_id`` where all are known, else the digest: stable between runs and machines."""
-        if self.owner and self.name and self.build_id:
-            return f"{self.owner}/{self.name}/{self.build_id}"
-        return self.digest
-
-    @property
-    def duration(self) -> float | None:
-        """Seconds from start to finish as the API tells them, ``None`` if it does not."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        seconds = (self.finished_at - self.started_at).total_seconds()
-        return seconds if seconds >= 0 else None
 
 
 class Kind(enum.IntEnum):
@@ -199,6 +106,20 @@ class Kind(enum.IntEnum):
     """The image on its way to a registry."""
     CLEANUP = 16
     """Images untagged and layers deleted after the build."""
+    VERTEX = 17
+    """Work that is no instruction of a Dockerfile begins: loading metadata, exporting."""
+    PROGRESS = 18
+    """How far a transfer, an extraction or an export has come; on a terminal, a frame of the display."""
+    DONE = 19
+    """A step or other work came to its end, mostly with the seconds it took."""
+    CANCELED = 20
+    """A step or other work was given up because another one failed."""
+    ERROR = 21
+    """A step or other work failed."""
+    EXCERPT = 22
+    """What the builder repeats once it has failed: last lines of output, lines of the Dockerfile."""
+    NOTE = 23
+    """Other words of the builder, understood and without a place of their own in the model."""
 
 
 class Element(NamedTuple):
@@ -316,10 +237,20 @@ NO_TIMING = Timing()
 
 
 class BuildWarning(NamedTuple):
-    """A warning of the builder itself (not of a program in a step)."""
+    """A warning of the builder itself (not of a program in a step).
+
+    Parameters
+    ----------
+    text, span
+        What it says, and where.
+    rule, line
+        Of a build check: its name, such as ``FromAsCasing``, and the Dockerfile's line.
+    """
 
     text: str
     span: Span
+    rule: str | None = None
+    line: int | None = None
 
 
 @dataclass(slots=True)
@@ -351,7 +282,17 @@ class Step:
     start, header_end, end
         Where the step begins in its log, its first line ends, and the whole of it ends.
     outputs
-        What programs in it printed.
+        What programs in it printed, each line still behind its :attr:`~Transcript.mark`.
+    transcript
+        The text that all these spans are of.
+    canceled
+        Whether it was given up because another one failed.
+    target
+        With several targets in one build (``docker buildx bake``, Compose): the target's name.
+    vertex
+        BuildKit's number, ``#12``.
+    lines
+        First and last line of the Dockerfile that it stands on, 1-based, where the log tells.
     """
 
     number: int
@@ -372,7 +313,11 @@ class Step:
     header_end: int
     end: int
     outputs: tuple[Span, ...]
-    log: Log = field(repr=False, compare=False)
+    transcript: Transcript = field(repr=False, compare=False)
+    canceled: bool = False
+    target: str | None = None
+    vertex: int | None = None
+    lines: tuple[int, int] | None = None
 
     @property
     def span(self) -> Span:
@@ -398,8 +343,40 @@ class Step:
 
     @property
     def output(self) -> bytes:
-        """What the programs of this step printed, undecoded."""
-        return b"".join(self.log.data[start:end] for start, end in self.outputs)
+        """What the programs of this step printed, undecoded, without the builder's marks."""
+        return b"".join(self.transcript.unmarked(start, end) for start, end in self.outputs)
+
+
+@dataclass(slots=True)
+class Vertex:
+    """Work of BuildKit's that is no instruction: loading metadata or the context, exporting, pushing.
+
+    Parameters
+    ----------
+    number
+        As printed, ``#12``.
+    name
+        ``[internal] load build context``, ``exporting to image``, ...
+    cached, canceled
+        As of a step.
+    error
+        What it failed with.
+    bytes
+        Bytes transferred, where printed.
+    timing
+        Seconds and their source.
+    spans
+        Where it speaks.
+    """
+
+    number: int | None
+    name: str
+    cached: bool = False
+    canceled: bool = False
+    error: str | None = None
+    bytes: int | None = None
+    timing: Timing = NO_TIMING
+    spans: tuple[Span, ...] = ()
 
 
 class Stage(NamedTuple):
@@ -412,12 +389,27 @@ class Stage(NamedTuple):
 
 
 class LayerPull(NamedTuple):
-    """One layer of an image on its way: short id, bytes where printed, and the last state it reached."""
+    """One layer of an image on its way.
+
+    Parameters
+    ----------
+    layer_id
+        As printed: the classic builder shortens it to 12 digits, BuildKit prints the whole digest.
+    bytes
+        Its size, where printed.
+    already_present
+        Whether it was there before.
+    state
+        The last one it reached.
+    seconds
+        How long it was on its way, where printed.
+    """
 
     layer_id: str
     bytes: int | None
     already_present: bool
     state: str
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -435,7 +427,9 @@ class Pull:
     digest, status
         The daemon's closing lines; ``None`` when the pull did not get that far.
     span
-        The bytes it takes in the log.
+        Where it is.
+    timing
+        Seconds and their source.
     """
 
     repository: str
@@ -445,6 +439,7 @@ class Pull:
     digest: str | None
     status: str | None
     span: Span
+    timing: Timing = NO_TIMING
 
     @property
     def reference(self) -> str:
@@ -453,11 +448,24 @@ class Pull:
 
 
 class Failure(NamedTuple):
-    """The builder's closing words: where, the exit code it names, and the step it stopped at (by index)."""
+    """The builder's closing words.
+
+    Parameters
+    ----------
+    span
+        Where they are. Their last line says why the build stopped, as the builder sees it.
+    exit_code
+        The one they name.
+    step_index
+        The step it stopped at, 0-based; ``None`` if it was none.
+    canceled
+        Whether somebody stopped it.
+    """
 
     span: Span
     exit_code: int | None
     step_index: int | None
+    canceled: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -470,6 +478,9 @@ class Contents:
     failure: Failure | None = None
     image_id: str | None = None
     tags: tuple[str, ...] = ()
+    vertices: tuple[Vertex, ...] = ()
+    finished: bool = False
+    """Whether the builder said that it came to its end, with or without an image's id."""
 
 
 class Build:
@@ -480,21 +491,26 @@ class Build:
 
     Parameters
     ----------
-    log
-        Where the bytes are, and what the API said of the build.
+    transcript
+        The text it was read from. All spans of the build's views are of this text.
     builder
         Which program wrote the log.
     tape
-        The elements of the whole log; this build has those from `first` to `last` (exclusive).
+        The elements of the whole transcript; this build has those from `first` to `last` (exclusive).
     index
         0-based number of this build among those of its log.
     decode
         Reads the views of this build's format from its elements.
+
+    Attributes
+    ----------
+    log : Log
+        The log it is in, and what the API said of the build.
     """
 
     def __init__(
         self,
-        log: Log,
+        transcript: Transcript,
         builder: Builder,
         tape: Tape,
         first: int,
@@ -503,13 +519,14 @@ class Build:
         index: int,
         decode: Callable[[Build], Contents],
     ) -> None:
-        self.log = log
+        self.transcript = transcript
+        self.log = transcript.log
         self.builder = builder
         self.tape = tape
         self.first = first
         self.last = last
         self.index = index
-        self._decode = decode
+        self.decode = decode
 
     def __repr__(self) -> str:
         where = self.log.build_id or self.log.path or "log"
@@ -522,25 +539,49 @@ class Build:
 
     @property
     def span(self) -> Span:
-        """The bytes of the log that belong to this build."""
+        """Where this build is in the log. Builds that ran at once overlap."""
         if self.first == self.last:
             return Span(0, 0)
-        return Span(self.tape.element(self.first).start, self.tape.element(self.last - 1).end)
+        start, end = self.tape.element(self.first).start, self.tape.element(self.last - 1).end
+        if self.transcript.is_whole:
+            return Span(start, end)
+        spans = list(self.transcript.stretches(start, end))
+        return Span(spans[0].start, spans[-1].end) if spans else Span(0, 0)
 
     def elements(self) -> Iterator[Element]:
-        """Every byte of this build, in order, each in exactly one element."""
-        return self.tape.elements(self.first, self.last)
+        """Every byte of the log that belongs to this build, in order, each in exactly one element.
+
+        Offsets are the log's. An element of which another build's lines lie in the middle is given in parts.
+        """
+        elements = self.tape.elements(self.first, self.last)
+        if self.transcript.is_whole:
+            return elements
+        return (
+            Element(kind, *span)
+            for kind, start, end in elements
+            for span in self.transcript.stretches(start, end)
+        )
+
+    @cached_property
+    def size(self) -> int:
+        """How many bytes of the log belong to this build."""
+        if self.transcript.is_whole:
+            return self.span.end - self.span.start
+        return sum(element.end - element.start for element in self.elements())
 
     @cached_property
     def unknown_bytes(self) -> int:
         """How many bytes were not understood (they are kept as elements of kind ``UNKNOWN``)."""
-        unknown = self.tape.of_kind(Kind.UNKNOWN, self.first, self.last)
+        if self.transcript.is_whole:
+            unknown = self.tape.of_kind(Kind.UNKNOWN, self.first, self.last)
+        else:
+            unknown = (element for element in self.elements() if element.kind is Kind.UNKNOWN)
         return sum(element.end - element.start for element in unknown)
 
     @cached_property
     def contents(self) -> Contents:
         """All views at once; the properties below are its parts."""
-        return self._decode(self)
+        return self.decode(self)
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -561,6 +602,11 @@ class Build:
     def failure(self) -> Failure | None:
         """The builder's closing words, where it printed any."""
         return self.contents.failure
+
+    @property
+    def vertices(self) -> tuple[Vertex, ...]:
+        """BuildKit's work beside the steps, in the log's order."""
+        return self.contents.vertices
 
     @property
     def image_id(self) -> str | None:
@@ -596,20 +642,23 @@ class Build:
         if self.log.status is Status.FAILED:
             return Outcome.FAILED
         if self.failure is not None:
-            canceled = b"context canceled" in self.log.data[slice(*self.failure.span)]
-            return Outcome.CANCELED if canceled else Outcome.FAILED
-        if self.image_id is not None:
+            return Outcome.CANCELED if self.failure.canceled else Outcome.FAILED
+        if self.image_id is not None or self.contents.finished:
             return Outcome.SUCCEEDED
         return Outcome.INCOMPLETE if self.steps else Outcome.UNKNOWN
 
     @property
     def failing_step(self) -> Step | None:
-        """The step the build stopped at: the one its builder names, else the last one started."""
+        """The step the build stopped at: the one its builder names, else the last one started.
+
+        ``None`` if it did not fail, or failed outside its steps.
+        """
         if self.outcome is not Outcome.FAILED or not self.steps:
             return None
-        if self.failure is not None and self.failure.step_index is not None:
-            return self.steps[self.failure.step_index]
-        return None if self.image_id else self.steps[-1]
+        if self.failure is not None:
+            index = self.failure.step_index
+            return None if index is None else self.steps[index]
+        return None if self.image_id or self.contents.finished else self.steps[-1]
 
     @property
     def exit_code(self) -> int | None:

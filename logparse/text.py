@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
-__all__ = ["lines_around", "plain", "printable", "to_utf8"]
+__all__ = ["UTF16_MARKS", "lines_around", "plain", "printable", "to_utf8"]
 
 # ECMA-48: CSI sequences (colours, cursor), OSC and other strings up to their terminator, and two-byte
 # escapes. Every part is bounded or excludes its own terminator, so a match costs what it covers.
@@ -75,7 +75,7 @@ def lines_around(
     return found
 
 
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def printable(name: str) -> str:
@@ -99,7 +99,7 @@ def to_utf8(data: bytes) -> bytes:
     """
     if data.startswith(codecs.BOM_UTF8):
         return data[len(codecs.BOM_UTF8) :]
-    if not data.startswith(_UTF16):
+    if not data.startswith(UTF16_MARKS):
         return data
     try:
         return data.decode("utf-16").encode()

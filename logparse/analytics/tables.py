@@ -136,7 +136,6 @@ def _writable(text: str) -> str:
 
 def _build_row(key: str, build: Build) -> _Row:
     log = build.log
-    span = build.span
     steps = build.steps
     totals = [step.total for step in steps if step.total is not None]
     seconds = log.duration
@@ -152,7 +151,7 @@ def _build_row(key: str, build: Build) -> _Row:
         log.route,
         log.path,
         log.digest,
-        span.end - span.start,
+        build.size,
         build.unknown_bytes,
         build.builder.value,
         log.status.value if log.status else None,

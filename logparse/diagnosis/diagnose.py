@@ -69,7 +69,7 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
     step = build.failing_step
     verdict = _verdict(build, step, book)
     cause = book.causes.get(verdict.cause)
-    root = shown(build.log, verdict.row) if verdict.row is not None else None
+    root = shown(build.transcript, verdict.row) if verdict.row is not None else None
     subject = named(
         verdict.subject,
         verdict.row,
@@ -105,7 +105,7 @@ def _verdict(build: Build, step: Step | None, book: RuleBook) -> _Verdict:
     spans = _programs(build, step.outputs if step is not None else _outputs(build))
     instruction = step.text if step is not None else ""
     patience = patience_of(build.log)
-    found = rank(search(rows(build.log, spans), book, instruction, patience), build.exit_code)
+    found = rank(search(rows(build.transcript, spans), book, instruction, patience), build.exit_code)
     silent = _silent(build, found, closing, instruction, book)
     if silent is not None:
         return silent
@@ -131,14 +131,14 @@ def _programs(build: Build, spans: tuple[Span, ...]) -> tuple[Span, ...]:
     if not spans or build.failure is None or spans[-1].end != build.failure.span.start:
         return spans
     start, end = spans[-1]
-    line = max(start, build.log.data.rfind(b"\n", start, end) + 1, end - _COMPOSE_LONGEST)
-    words = _COMPOSE.search(build.log.data, line, end)
+    line = max(start, build.transcript.data.rfind(b"\n", start, end) + 1, end - _COMPOSE_LONGEST)
+    words = _COMPOSE.search(build.transcript.data, line, end)
     return (*spans[:-1], Span(start, words.start())) if words is not None else spans
 
 
 def _last_row(build: Build, span: Span) -> Row | None:
     last = None
-    for last in rows(build.log, (span,)):  # noqa: B007 - the last one is wanted
+    for last in rows(build.transcript, (span,)):  # noqa: B007 - the last one is wanted
         pass
     return last
 
@@ -210,7 +210,7 @@ def _candidates(build: Build, verdict: _Verdict, root: Line | None) -> tuple[Can
         rule = other.rule
         chosen.append(
             Candidate(
-                shown(build.log, other.row),
+                shown(build.transcript, other.row),
                 rule.cause if rule else None,
                 rule.id if rule else None,
                 round(share, 3),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
-from logparse.model import Line, Log, Span
+from logparse.model import Line, Span, Transcript
 from logparse.secrets import MASK, mask, mask_parts
 from logparse.text import plain
 
@@ -54,55 +54,75 @@ class Row(NamedTuple):
     cut: Span | None = None
 
 
-def rows(log: Log, spans: Iterable[Span]) -> Iterator[Row]:
-    """The lines in `spans` of a log that are not blank, in order.
+def rows(transcript: Transcript, spans: Iterable[Span]) -> Iterator[Row]:
+    """The lines in `spans` of a text that are not blank, in order.
 
     A span may begin or end within a line, where the builder's words are glued to a program's. Only the part
     inside counts.
 
     Parameters
     ----------
-    log
-        The log. Lines are numbered in the whole of it; it is read from the first span on.
+    transcript
+        The text. Lines are numbered in the whole log; it is read from the first span on.
     spans
         Stretches of it in ascending order.
     """
-    data = log.data
-    number, counted, place = 0, 0, 0
+    data, mark = transcript.data, transcript.mark
+    lines, place = _Numbers(transcript), 0
     for start, end in spans:
-        number = number + data.count(b"\n", counted, start) if number else log.line_number(start)
-        counted = start
-        while counted < end:
-            line_end = data.find(b"\n", counted, end)
+        begin = start
+        while begin < end:
+            line_end = data.find(b"\n", begin, end)
             stop = end if line_end < 0 else line_end
-            text, red, cut = _read(data, counted, stop)
+            text, red, cut = _read(data, begin, stop, mark)
             if text:
-                yield Row(number, place, text, red, cut)
+                yield Row(lines.number(begin), place, text, red, cut)
                 place += 1
-            counted = stop
-            if line_end >= 0:
-                counted += 1
-                number += 1
+            begin = stop if line_end < 0 else stop + 1
 
 
-def picked(log: Log, spans: Iterable[Span], gate: Gate) -> Iterator[Row]:
+def picked(transcript: Transcript, spans: Iterable[Span], gate: Gate) -> Iterator[Row]:
     """Those of :func:`rows` that `gate` may let through, found without decoding the others.
 
     A few that it would not let through are among them. They are numbered like all rows, and their `place` is
     0: what lies between them was not read.
     """
-    data = log.data
-    number, counted = 0, 0
+    data, mark = transcript.data, transcript.mark
+    lines = _Numbers(transcript)
     for start, end in spans:
         for begin, stop in gate.suspects(data, start, end):
-            text, red, cut = _read(data, begin, stop)
+            text, red, cut = _read(data, begin, stop, mark)
             if text:
-                number = number + data.count(b"\n", counted, begin) if number else log.line_number(begin)
-                counted = begin
-                yield Row(number, 0, text, red, cut)
+                yield Row(lines.number(begin), 0, text, red, cut)
 
 
-def _read(data: bytes, start: int, stop: int) -> tuple[str, bool, Span | None]:
+class _Numbers:
+    """Numbers of lines that are asked for in ascending order."""
+
+    __slots__ = ("_counted", "_number", "_transcript")
+
+    def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
+        self._counted = self._number = 0
+
+    def number(self, offset: int) -> int:
+        """The number of the log's line that holds `offset`."""
+        if not self._transcript.is_whole:
+            return self._transcript.line_number(offset)
+        if self._number:
+            self._number += self._transcript.data.count(b"\n", self._counted, offset)
+        else:
+            self._number = self._transcript.line_number(offset)
+        self._counted = offset
+        return self._number
+
+
+def _read(
+    data: bytes, start: int, stop: int, mark: re.Pattern[bytes] | None
+) -> tuple[str, bool, Span | None]:
+    if mark is not None:
+        marked = mark.match(data, start, stop)
+        start = start if marked is None else marked.end()
     if stop - start > _LONG:
         # A progress bar overwrites itself: what counts is its last state.
         while stop > start and data[stop - 1] in b"\r ":
@@ -120,13 +140,13 @@ def _joined(head: str, tail: str) -> str:
     return f"{head}{_BETWEEN}{tail}" if head and tail else head or tail
 
 
-def shown(log: Log, row: Row) -> Line:
+def shown(transcript: Transcript, row: Row) -> Line:
     """A row as a line to show: where it had to be cut, no secret is left in half."""
     if row.cut is None:
         return Line(row.number, row.text)
     start, stop = row.cut
-    head = plain(log.data[start : min(stop, start + _END + _AROUND)]).strip()
-    tail = plain(log.data[max(start, stop - _END - _AROUND) : stop]).strip()
+    head = plain(transcript.data[start : min(stop, start + _END + _AROUND)]).strip()
+    tail = plain(transcript.data[max(start, stop - _END - _AROUND) : stop]).strip()
     safe = mask(tail)
     if 2 * len(safe) < len(tail):
         # Next to nothing but secrets: what stands before the first may be the rest of another.

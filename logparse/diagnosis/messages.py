@@ -47,13 +47,13 @@ def _of_step(
     found: list[Message] = []
     instruction = step.text
     patience = patience_of(build.log)
-    for row in picked(build.log, step.outputs, sieve.known):
+    for row in picked(build.transcript, step.outputs, sieve.known):
         matches = sieve.match(row.text, instruction, patience)
         if not matches:
             continue
         rule, subject = max(matches, key=lambda match: _key(match[0]))
         severity = "error" if failed and rule.role is not Role.WARNING else "warning"
-        line = shown(build.log, row)
+        line = shown(build.transcript, row)
         cause = rule.cause if rule.role is not Role.WARNING else None
         subject = named(subject, row, line, instruction)
         found.append(Message(index, line, severity, rule.id, cause, subject))

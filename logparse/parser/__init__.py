@@ -1,61 +1,128 @@
 """From bytes to :class:`~logparse.model.Build`: one module per format, registered here.
 
-A format is a function that takes a :class:`~logparse.model.Log` and returns its builds, or an empty list
-if it finds nothing of its own in the log. The first format that finds something wins.
+A log is first freed of what others put around its builder's lines (:mod:`.wrappings`), then given to the
+format whose sign comes first in it. A format makes its builds of a transcript, or an empty list if it finds
+nothing of its own.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from logparse.errors import SourceError
-from logparse.model import Build, Log
-from logparse.parser.classic import parse_classic
-from logparse.parser.none import parse_none
-from logparse.text import printable, to_utf8
+from logparse.errors import SourceError, UsageError
+from logparse.model import Build, Log, Transcript
+from logparse.parser.classic import CLASSIC
+from logparse.parser.clock import timed
+from logparse.parser.format import Format
+from logparse.parser.none import NONE
+from logparse.parser.wrappings import unwrap
+from logparse.text import UTF16_MARKS, printable, to_utf8
 
-__all__ = ["FORMATS", "parse"]
+__all__ = ["FORMATS", "formats_of", "parse"]
+
+FORMATS: tuple[Format, ...] = (CLASSIC, NONE)
+"""Every format. Of two whose signs begin at the same place, the earlier one wins; the last takes anything."""
+
+# Bytes of a text in which signs are looked for at first. Where there is none, the next stretch is this
+# many times as long, so a log with a builder's words in its head costs no more than its head.
+_LOOKED_AT = 1 << 16
+_GROWTH = 4
+_LONGEST_SIGN = 512
 
 _LONGEST_PATH = 4096
 
-FORMATS: dict[str, Callable[[Log], list[Build]]] = {
-    "classic": parse_classic,
-    "none": parse_none,
-}
-"""Every format by name, in the order in which they are tried. The last one takes anything."""
 
-
-def parse(source: bytes | str | Path | Log) -> list[Build]:
+def parse(source: bytes | str | Path | Log, *, builder: str | None = None) -> list[Build]:
     """Parse a log into the builds it holds.
 
     Parameters
     ----------
     source
         A :class:`~logparse.model.Log`, its bytes, its text, or the path of a file; a string is a path if it
-        has no line feed and names a file, or ends in ``.log`` or ``.txt``. A file in UTF-16, as PowerShell
-        writes them, is read as text in UTF-8.
+        has no line feed and names a file, or ends in ``.log`` or ``.txt``. What begins with a byte order
+        mark of UTF-16, as PowerShell writes it, is read as its text in UTF-8.
+    builder
+        Who wrote the log, if that is known better than detected: the name of a builder or of a format in
+        :data:`FORMATS`.
 
     Returns
     -------
     list of Build
-        In the log's order; their elements cover every byte of the log exactly once. There are none only
-        if the log has no bytes and no build in the API. Whatever the bytes are, parsing them raises nothing,
-        and takes time and memory in proportion to their number.
+        In the order of their first bytes; their elements cover every byte of the log exactly once. There are
+        none only if the log has no bytes and no build in the API. Whatever the bytes are, parsing them raises
+        nothing, and takes time and memory in proportion to their number.
 
     Raises
     ------
     SourceError
         The file at the path cannot be read.
+    UsageError
+        There is no such builder.
     """
+    known = formats_of(builder)
     log = _as_log(source)
-    for read in FORMATS.values():
-        builds = read(log)
+    builds = [build for transcript in unwrap(Transcript(log)) for build in _read(transcript, known)]
+    if any(not build.transcript.is_whole for build in builds):
+        builds.sort(key=lambda build: build.span)
+        for index, build in enumerate(builds):
+            build.index = index
+            if build.transcript.stamps is not None:
+                build.decode = partial(timed, build.decode)
+    return _with_facts(builds)
+
+
+def formats_of(builder: str | None) -> tuple[Format, ...]:
+    """The formats that a builder of this name may have written, the last resort among them.
+
+    Raises
+    ------
+    UsageError
+        There is no such builder.
+    """
+    if builder is None:
+        return FORMATS
+    chosen = tuple(each for each in FORMATS if builder in (each.name, each.builder.value))
+    if not chosen:
+        names = sorted({name for each in FORMATS for name in (each.name, each.builder.value)})
+        raise UsageError(f"There is no builder {printable(builder)!r}; give one of {', '.join(names)}.")
+    return chosen if NONE in chosen else (*chosen, NONE)
+
+
+def _read(transcript: Transcript, known: tuple[Format, ...]) -> list[Build]:
+    for read in _in_turn(transcript, known):
+        builds = read.read(transcript)
         if builds:
-            return _with_facts(builds)
+            return builds
     return []
+
+
+def _in_turn(transcript: Transcript, known: tuple[Format, ...]) -> Iterator[Format]:
+    """The formats that may have written a text, the likeliest first."""
+    first = _signed(transcript.data, known) if len(known) > 2 else None  # noqa: PLR2004 - one and the last resort
+    if first is not None:
+        yield first
+    for each in known:
+        if each is not first:
+            yield each
+
+
+def _signed(data: bytes, known: tuple[Format, ...]) -> Format | None:
+    """The format whose sign comes first."""
+    start, length = 0, _LOOKED_AT
+    while start < len(data):
+        best, place = None, start + length
+        for each in known:
+            found = each.sign.search(data, max(0, start - _LONGEST_SIGN), place + _LONGEST_SIGN)
+            if found is not None and found.start() < place:
+                best, place = each, found.start()
+        if best is not None:
+            return best
+        start, length = start + length, length * _GROWTH
+    return None
 
 
 def _with_facts(builds: list[Build]) -> list[Build]:
@@ -72,7 +139,8 @@ def _as_log(source: bytes | str | Path | Log) -> Log:
         case Log():
             return source
         case bytes():
-            return Log(data=source)
+            # A byte order mark of UTF-8 is left to be unwrapped, so that no byte of the caller's is missing.
+            return Log(data=to_utf8(source) if source.startswith(UTF16_MARKS) else source)
         case str() if not _is_path(source):
             return Log(data=source.encode("utf-8", "surrogatepass"))
         case _:

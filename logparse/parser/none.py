@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 
-from logparse.model import Build, Builder, Contents, Kind, Log, Tape
+from logparse.model import Build, Builder, Contents, Kind, Tape, Transcript
+from logparse.parser.format import Format
 
-__all__ = ["parse_none"]
+__all__ = ["NONE", "parse_none"]
 
 # Lines that only these tools print. They are looked for at both ends, so that a huge file of something else
 # costs no more than a small one.
@@ -27,18 +28,22 @@ _TOOL = re.compile(
 _LOOKED_AT = 1 << 18
 
 
-def parse_none(log: Log) -> list[Build]:
+def parse_none(transcript: Transcript) -> list[Build]:
     """Take a log as one build without steps.
 
     Parameters
     ----------
-    log
+    transcript
         Any bytes. A log without any is a build only if the API knows it.
     """
-    if not log.data and log.build_id is None and log.commit is None:
+    log, data = transcript.log, transcript.data
+    if not data and log.build_id is None and log.commit is None:
         return []
-    ends = (log.data[:_LOOKED_AT], log.data[-_LOOKED_AT:])
+    ends = (data[:_LOOKED_AT], data[-_LOOKED_AT:])
     kind = Kind.OUTPUT if any(_TOOL.search(end) for end in ends) else Kind.UNKNOWN
     tape = Tape()
-    tape.add(kind, len(log.data))
-    return [Build(log, Builder.NONE, tape, 0, len(tape), index=0, decode=lambda _: Contents())]
+    tape.add(kind, len(data))
+    return [Build(transcript, Builder.NONE, tape, 0, len(tape), index=0, decode=lambda _: Contents())]
+
+
+NONE = Format("none", Builder.NONE, re.compile(rb"(?!)"), parse_none)

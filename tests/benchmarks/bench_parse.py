@@ -16,7 +16,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from logparse.model import Log, Outcome
+from logparse.model import Log, Transcript, Outcome
 from logparse.parser.classic import parse_classic
 from tests.benchmarks.table import Row, best, show
 
@@ -55,7 +55,7 @@ def one_build(size: int) -> bytes:
     """One build with the steps of all recorded ones that succeeded, numbered anew."""
     steps = []
     for data in recorded():
-        for build in parse_classic(Log(data=data)):
+        for build in parse_classic(Transcript(Log(data=data))):
             if build.outcome is Outcome.SUCCEEDED and len(build.steps) > 2:
                 steps += [data[step.span.start : step.span.end] for step in build.steps[:-1]]
     steps = [step for step in steps if re.search(rb"\n ---> [0-9a-f]{12}\n\Z", step)]
@@ -85,7 +85,7 @@ def peak_memory(path: Path) -> int:
     """Bytes of resident memory that a process needs at most to read and parse a log, less what it began with."""
     program = (
         "import sys\n"
-        "from logparse.model import Log\n"
+        "from logparse.model import Log, Transcript\n"
         "from logparse.parser.classic import parse_classic\n"
         "def peak():\n"
         "    return next(int(line.split()[1]) for line in open('/proc/self/status') if 'VmHWM' in line)\n"

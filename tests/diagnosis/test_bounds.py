@@ -16,7 +16,7 @@ from logparse.diagnosis.lines import Gate, Row, rows
 from logparse.diagnosis.root_line import rank, search
 from logparse.diagnosis.rules import Patience, Role, Rule, patience_of
 from logparse.fetch import RecordedCluster
-from logparse.model import Build, Log, Span, Status
+from logparse.model import Build, Log, Span, Status, Transcript
 from logparse.parser import parse
 from tests.fixtures_path import CLUSTER
 
@@ -46,7 +46,7 @@ def test_any_bytes_can_be_diagnosed(pieces: list[bytes]) -> None:
 @given(st.binary(max_size=300), st.integers(0, 300), st.integers(0, 300))
 def test_lines_are_numbered_by_line_feeds(data: bytes, one: int, other: int) -> None:
     start, end = sorted((min(one, len(data)), min(other, len(data))))
-    for row in rows(Log(data=data), [Span(start, end)]):
+    for row in rows(Transcript(Log(data=data)), [Span(start, end)]):
         assert 1 + data[:start].count(b"\n") <= row.number <= 1 + data[:end].count(b"\n")
 
 
@@ -82,7 +82,7 @@ def test_patterns_see_only_lines_with_an_anchor() -> None:
 
 def test_of_a_long_line_only_the_ends_are_looked_at() -> None:
     data = b"error: begin " + b"a" * 1_000_000 + b" E: Unable to locate package end"
-    (row,) = rows(Log(data=data), [Span(0, len(data))])
+    (row,) = rows(Transcript(Log(data=data)), [Span(0, len(data))])
     assert len(row.text) < 5000
     assert row.text.startswith("error: begin")
     assert row.text.endswith("package end")
@@ -148,7 +148,7 @@ def straightforward(build: Build) -> list[tuple[int, int, str]]:
     rank = {Role.CAUSE: 3, Role.SYMPTOM: 2, Role.WRAPPER: 1, Role.WARNING: 0}
     found = []
     for index, step in enumerate(build.steps):
-        for row in rows(build.log, step.outputs):
+        for row in rows(build.transcript, step.outputs):
             rules = sorted(default_rules().output, key=lambda rule: rule.id)
             known = [rule for rule in rules if rule.match(row.text) is not None and rule.applies(step.text)]
             if known:

@@ -32,7 +32,7 @@ def elements(build: Build) -> list[tuple[Kind, str]]:
 
 def assert_lossless(data: bytes) -> None:
     position = 0
-    for build in parse(data):
+    for build in parse(Log(data=data)):
         for _, start, end in build.elements():
             assert start == position
             assert end > start

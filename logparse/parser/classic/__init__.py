@@ -44,33 +44,38 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from logparse.model import Build, Builder, Kind, Log
+from logparse.model import Build, Builder, Kind, Transcript
 from logparse.parser.classic.cutter import Cutter
+from logparse.parser.classic.markers import SIGN
 from logparse.parser.classic.reader import read_contents
+from logparse.parser.format import Format
 
-__all__ = ["parse_classic"]
+__all__ = ["CLASSIC", "parse_classic"]
 
 
-def parse_classic(log: Log) -> list[Build]:
+def parse_classic(transcript: Transcript) -> list[Build]:
     """Parse what the classic builder printed.
 
     Parameters
     ----------
-    log
+    transcript
         Any bytes at all.
 
     Returns
     -------
     list of Build
-        One or more builds whose elements cover the log without a gap; empty if the builder printed nothing
+        One or more builds whose elements cover the text without a gap; empty if the builder printed nothing
         in it: no context, no step, no words of its own.
     """
-    cutter = Cutter(log.data)
+    cutter = Cutter(transcript.data)
     cutter.cut()
     if not any(kind in cutter.tape.kinds for kind in (Kind.HEADER, Kind.CONTEXT, Kind.FAILURE)):
         return []
     starts = [*cutter.builds, len(cutter.tape)]
     return [
-        Build(log, Builder.CLASSIC, cutter.tape, first, last, index=index, decode=read_contents)
+        Build(transcript, Builder.CLASSIC, cutter.tape, first, last, index=index, decode=read_contents)
         for index, (first, last) in enumerate(pairwise(starts))
     ]
+
+
+CLASSIC = Format("classic", Builder.CLASSIC, SIGN, parse_classic)

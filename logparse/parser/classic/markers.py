@@ -133,6 +133,17 @@ RUN_FLAGS = re.compile(rb"(?:--[a-z]{1,32}=\S{1,4096}\s{1,64}){0,16}")
 FIRST_STEP = re.compile(rb"Step (\d{1,9})(?:/\d{1,9})? : (?=" + _INSTRUCTION + rb")")
 CONTEXT = b"Sending build context to Docker daemon"
 
+SIGN = re.compile(
+    rb"(?:\A|[\r\n])"
+    + _SGR
+    + rb"(?:"
+    + CONTEXT
+    + rb"|Step \d{1,9}(?:/\d{1,9})? : (?="
+    + _INSTRUCTION
+    + rb")|The command ['\[])"
+)
+"""What only this builder prints. Its client's complaints may be those of any other command of Docker's."""
+
 LINE_START = re.compile(rb"(?:\A|[\r\n])" + _SGR + rb"\Z")
 """What may stand before a first step: nothing, a colour's end, a progress bar."""
 

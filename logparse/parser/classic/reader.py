@@ -51,7 +51,7 @@ _CONTAINER_ID = slice(len(" ---> Running in "), len(" ---> Running in ") + 12)
 
 def read_contents(build: Build) -> Contents:
     """Read all views of a build of the classic builder."""
-    kinds, data = build.tape.kinds, build.log.data
+    kinds, data = build.tape.kinds, build.transcript.data
     headers = list(_find_all(kinds, Kind.HEADER, build.first, build.last))
     failure_at = kinds.find(Kind.FAILURE, build.first, build.last)
     result_at = kinds.find(Kind.RESULT, build.first, build.last)
@@ -78,6 +78,7 @@ def read_contents(build: Build) -> Contents:
             span=Span(element.start, element.end),
             exit_code=int(code[1]) if code else None,
             step_index=len(steps) - 1 if steps else None,
+            canceled=data.find(b"context canceled", element.start, element.end) >= 0,
         )
         if steps:
             steps[-1].failed = True
@@ -117,7 +118,7 @@ def _read_warning(data: bytes, element: Element) -> BuildWarning:
 
 def _read_step(build: Build, first: int, last: int, pulls: list[Pull]) -> Step:
     """Read the step whose elements are `first` to `last` (exclusive); its pulls go to `pulls`."""
-    data = build.log.data
+    data = build.transcript.data
     kinds, ends = build.tape.kinds, build.tape.ends
     header_start, start = ends[first - 1] if first else 0, ends[first]
     parts = _HEADER.match(data, header_start, start)
@@ -165,7 +166,7 @@ def _read_step(build: Build, first: int, last: int, pulls: list[Pull]) -> Step:
         header_end=ends[first],
         end=start,
         outputs=tuple(outputs),
-        log=build.log,
+        transcript=build.transcript,
     )
 
 
