@@ -16,7 +16,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from logparse.model import Log, Transcript, Outcome
+from logparse.model import Log, Outcome, Transcript
 from logparse.parser.classic import parse_classic
 from tests.benchmarks.table import Row, best, show
 
@@ -90,7 +90,7 @@ def peak_memory(path: Path) -> int:
         "def peak():\n"
         "    return next(int(line.split()[1]) for line in open('/proc/self/status') if 'VmHWM' in line)\n"
         "before = peak()\n"
-        "builds = parse_classic(Log(data=open(sys.argv[1], 'rb').read()))\n"
+        "builds = parse_classic(Transcript(Log(data=open(sys.argv[1], 'rb').read())))\n"
         "print(1024 * (peak() - before))\n"
     )
     done = subprocess.run(
@@ -110,7 +110,7 @@ def main() -> None:
         for name, made in (("many builds", many_builds), ("one build", one_build)):
             data = made(SIZE)
             path.write_bytes(data)
-            log = Log(data=data)
+            log = Transcript(Log(data=data))
             seconds, builds = best(partial(parse_classic, log))
             theirs, lines = ripgrep(path)
             count = f"{len(data) / 1e6:.0f} MB, {lines:,} lines"
@@ -142,7 +142,7 @@ def main() -> None:
     base = 0.0
     for factor in (1, 2, 4, 8):
         data = one_build(10_000_000 * factor)
-        log = Log(data=data)
+        log = Transcript(Log(data=data))
         seconds, builds = best(partial(parse_classic, log))
         steps = len(builds[0].steps)
         base = base or seconds / len(data)
