@@ -1,0 +1,1 @@
+"""BuildKit's output in all its forms: plain lines, JSON, and the display on a terminal."""
