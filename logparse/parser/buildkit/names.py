@@ -7,6 +7,7 @@ BuildKit's Dockerfile front end names each vertex (``dockerfile2llb/convert.go``
     name     = "[" [ target " " ] [ platform " " ] [ stage " " ] number "/" total "] " instruction arguments
              | "[" [ target " " ] [ platform " " ] "internal] " text
              | "[" target "] " text                                  several targets: exporting, ...
+             | "[" ( "auth" | "context " name ) "] " text            tokens of registries, named contexts
              | text                                                  exporting, importing caches, ...
     platform = os "/" architecture [ "/" variant ] [ "->" architecture ]
 
@@ -22,12 +23,14 @@ from typing import NamedTuple
 __all__ = ["VertexName", "read_name"]
 
 _NAME = re.compile(
-    r"\[(?P<words>(?:[^\s\[\]]{1,256} {1,4}){0,4})"
+    r"\[ {0,8}(?P<words>(?:[^\s\[\]]{1,256} {1,4}){0,4})"
     r"(?P<last>(?P<number>\d{1,6})/(?P<total>\d{1,6})|internal|[^\s\[\]]{1,256})\] ?(?P<text>.*)",
     re.DOTALL,
 )
 _PLATFORM = re.compile(r"[a-z0-9_]{1,32}/[A-Za-z0-9_.]{1,32}(?:/[A-Za-z0-9_.]{1,32})?(?:->[\w./]{1,64})?")
 _INSTRUCTION = re.compile(r"([A-Za-z]{1,32})(?:[ \t]+|\Z)")
+
+_NO_TARGETS = frozenset({"auth", "context"})
 
 
 class VertexName(NamedTuple):
@@ -88,7 +91,7 @@ def read_name(name: str, targets: frozenset[str] = frozenset()) -> VertexName:
     others = [word for word in words if word != platform]
     target = stage = None
     if match["number"] is None:
-        target = others[0] if others else None
+        target = others[0] if others and others[0] not in _NO_TARGETS else None
     elif len(others) > 1:
         target, stage = others[0], others[-1]
     elif others:
