@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 
 from logparse.errors import NoBuildError
 from logparse.fetch import Skip, read_logs
 from logparse.model import Build, Builder
-from logparse.parser import parse
+from logparse.parser import formats_of, parse
 
 __all__ = ["is_recognised", "read_builds"]
 
-_BUILDKIT = re.compile(rb"(?:^|\n)#\d{1,6} (?:\[|DONE|CACHED|ERROR|sha256:)")
-_LOOKED_AT = 1 << 16
+_LOOKED_FOR = (
+    "neither a step of a Dockerfile ('Step 1/5 : FROM', '#5 [1/5] FROM', '[+] Building', 'STEP 1/5: FROM',"
+    " 'INFO[0000] RUN') nor a line of a known package manager was found"
+)
 
 
 def is_recognised(build: Build) -> bool:
@@ -25,7 +26,9 @@ def is_recognised(build: Build) -> bool:
 
 
 def read_builds(
-    *paths: str | os.PathLike[str], on_skip: Callable[[Skip], object] | None = None
+    *paths: str | os.PathLike[str],
+    builder: str | None = None,
+    on_skip: Callable[[Skip], object] | None = None,
 ) -> Iterator[Build]:
     """Read and parse every log at `paths`, one log at a time.
 
@@ -34,6 +37,8 @@ def read_builds(
     paths
         Files, folders, globs, archives, recorded clusters, raw archives or ``-``: see
         :func:`logparse.fetch.read_logs`.
+    builder
+        Who wrote the logs, if that is known better than detected: see :func:`logparse.parse`.
     on_skip
         Is told of each file that is passed over: because it does not look like a log, is damaged, or has no
         build in it.
@@ -49,29 +54,24 @@ def read_builds(
         A path cannot be read.
     NoBuildError
         There are logs, but no build is in any of them.
+    UsageError
+        There is no such builder.
     """
     seen: list[str] = []
-    found = buildkit = False
+    found = False
+    formats_of(builder)
     for path in paths:
         for log in read_logs(path, on_skip=on_skip):
-            builds = [build for build in parse(log) if is_recognised(build)]
+            builds = [build for build in parse(log, builder=builder) if is_recognised(build)]
             found = found or bool(builds)
-            buildkit = buildkit or _BUILDKIT.search(log.data, 0, _LOOKED_AT) is not None
             if not builds:
                 seen.append(f"{log.path or path} ({_size(len(log.data))})")
                 if on_skip is not None:
                     on_skip(Skip(log.path or os.fspath(path), "no build is in it", "other"))
             yield from builds
-    if not found and buildkit:
-        raise NoBuildError(
-            f"No build that can be read is in {_names(seen)}: it looks like BuildKit's output, which is not"
-            " read yet; build with DOCKER_BUILDKIT=0 to get the classic builder's."
-        )
     if not found:
-        raise NoBuildError(
-            f"No build is in {_names(seen)}: neither a step of a Dockerfile ('Step 1/N : FROM ...') nor a"
-            " line of a known package manager was found; give the output of docker build."
-        )
+        looked_for = _LOOKED_FOR if builder is None else f"nothing of {builder}'s was found"
+        raise NoBuildError(f"No build is in {_names(seen)}: {looked_for}; give the output of an image build.")
 
 
 def _size(count: int) -> str:

@@ -14,13 +14,13 @@ import typer
 import logparse
 from logparse.builds import read_builds
 from logparse.cli.console import Format, console, note, write_json
-from logparse.cli.screens import show_diagnoses, show_fetch, show_steps
+from logparse.cli.screens import show_diagnoses, show_elements, show_fetch, show_pulls, show_steps
 from logparse.diagnosis import diagnose as diagnose_build
 from logparse.errors import SourceError, UsageError
 from logparse.fetch import Archive, Client, Skip, rich_progress
 from logparse.fetch import fetch as fetch_logs
 from logparse.model import Build, Outcome, Status
-from logparse.report import diagnosis_row, step_rows
+from logparse.report import diagnosis_row, element_rows, pull_rows, step_rows
 from logparse.report import export as export_tables
 
 __all__ = ["app"]
@@ -64,6 +64,14 @@ Paths = Annotated[
         show_default=False,
     ),
 ]
+Builder = Annotated[
+    str | None,
+    typer.Option(
+        "--builder",
+        help="Who wrote the logs, if detection errs: classic, buildkit, buildah, kaniko.",
+        show_default=False,
+    ),
+]
 Form = Annotated[Format, typer.Option("--format", help="How to print.")]
 
 
@@ -86,9 +94,10 @@ def diagnose(
     screens: Annotated[
         bool, typer.Option("--full", help="A screen for each failed build, not one line.")
     ] = False,
+    builder: Builder = None,
 ) -> int:
     """Tell which builds failed, at which step, why, and what to do. Leaves with 1 if any failed."""
-    diagnoses = (diagnose_build(build) for build in _builds(paths))
+    diagnoses = (diagnose_build(build) for build in _builds(paths, builder))
     if form is Format.TABLE:
         return int(show_diagnoses(diagnoses, full=screens))
     failed = False
@@ -104,15 +113,46 @@ def diagnose(
 
 
 @app.command()
-def steps(paths: Paths, form: Form = Format.TABLE) -> None:
+def steps(paths: Paths, form: Form = Format.TABLE, builder: Builder = None) -> None:
     """List the steps of builds.
 
     With instruction, whether it was cached, exit code, and seconds where they are known.
     """
     if form is Format.TABLE:
-        show_steps(_builds(paths))
+        show_steps(_builds(paths, builder))
     else:
-        write_json((row for build in _builds(paths) for row in step_rows(build)), form)
+        write_json((row for build in _builds(paths, builder) for row in step_rows(build)), form)
+
+
+@app.command()
+def pulls(paths: Paths, form: Form = Format.TABLE, builder: Builder = None) -> None:
+    """List the images that builds pulled, with their layers.
+
+    With bytes, what was there already, and seconds where they are known.
+    """
+    if form is Format.TABLE:
+        show_pulls(_builds(paths, builder))
+    else:
+        write_json((row for build in _builds(paths, builder) for row in pull_rows(build)), form)
+
+
+@app.command()
+def explain(
+    paths: Paths,
+    form: Form = Format.TABLE,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every line, not only the ends of long parts.")
+    ] = False,
+    builder: Builder = None,
+) -> None:
+    """Show what each line of a log was taken for.
+
+    And what was not understood.
+    """
+    if form is Format.TABLE:
+        show_elements(_builds(paths, builder), full=full)
+    else:
+        write_json((row for build in _builds(paths, builder) for row in element_rows(build)), form)
 
 
 @app.command()
@@ -122,6 +162,7 @@ def export(
         Path, typer.Option("--out", help="Folder of the report; one there is replaced.", show_default=False)
     ],
     partition: Annotated[bool, typer.Option("--partition", help="Folders by owner, name and month.")] = False,
+    builder: Builder = None,
 ) -> None:
     """Write the five tables as Parquet.
 
@@ -131,7 +172,7 @@ def export(
 
     def counted() -> Iterator[Build]:
         nonlocal given
-        for build in _builds(paths):
+        for build in _builds(paths, builder):
             given += 1
             yield build
 
@@ -217,11 +258,11 @@ def demo(
     run_demo(out)
 
 
-def _builds(paths: list[str]) -> Iterator[Build]:
+def _builds(paths: list[str], builder: str | None = None) -> Iterator[Build]:
     """Read builds, telling on standard error what is passed over."""
     skipped: list[Skip] = []
     try:
-        yield from read_builds(*paths, on_skip=skipped.append)
+        yield from read_builds(*paths, builder=builder, on_skip=skipped.append)
     except SourceError:
         # The error names what has no build in it.
         _tell_skipped([skip for skip in skipped if skip.kind == "damaged"])

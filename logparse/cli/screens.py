@@ -12,11 +12,19 @@ from rich.text import Text
 
 from logparse.cli.console import Format, console, note, safe, write_json
 from logparse.fetch import FetchReport
-from logparse.model import Build, Diagnosis, Outcome, Step
+from logparse.model import Build, Diagnosis, Kind, LayerPull, Outcome, Step
 from logparse.secrets import mask
-from logparse.text import lines_around
+from logparse.text import lines_around, plain
 
-__all__ = ["plain_table", "show_diagnoses", "show_fetch", "show_steps", "steps_table"]
+__all__ = [
+    "plain_table",
+    "show_diagnoses",
+    "show_elements",
+    "show_fetch",
+    "show_pulls",
+    "show_steps",
+    "steps_table",
+]
 
 _COLOURS = {
     Outcome.SUCCEEDED: "green",
@@ -36,6 +44,21 @@ _NEIGHBOUR_SHOWN = 100
 _NEIGHBOURS = 2
 _KEY_LINES = 80
 _ID_SHOWN = 8
+_LAYER_SHOWN = 12
+_ENDS_SHOWN = 3
+_SPOKEN = frozenset({Kind.OUTPUT, Kind.UNKNOWN, Kind.EXCERPT, Kind.FAILURE})
+"""What may hold words of programs, and with them secrets of several lines."""
+_KIND_COLOURS = {
+    Kind.UNKNOWN: "bold magenta",
+    Kind.OUTPUT: "dim",
+    Kind.BLANK: "dim",
+    Kind.FAILURE: "red",
+    Kind.ERROR: "red",
+    Kind.WARNING: "yellow",
+    Kind.CANCELED: "yellow",
+    Kind.RESULT: "green",
+}
+_TEXT_COLOURS = {Kind.OUTPUT: "dim", Kind.HEADER: "bold", Kind.FAILURE: "red", Kind.ERROR: "red"}
 
 
 def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool = False, limit: int | None = None) -> bool:
@@ -214,6 +237,8 @@ def steps_table(steps: Iterable[Step]) -> Table:
     table.add_column("Instruction", overflow="ellipsis", no_wrap=True, ratio=1)
     for step in steps:
         mark = Text("cached", "cyan") if step.cached else Text("")
+        if step.canceled:
+            mark = Text("gave up", "yellow")
         if step.failed:
             mark = Text("failed" if step.exit_code is None else f"exit {step.exit_code}", "red")
         seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f}"
@@ -224,6 +249,90 @@ def steps_table(steps: Iterable[Step]) -> Table:
             *([seconds] if timed else []),
             safe(_shown(step.text)),
         )
+    return table
+
+
+def show_pulls(builds: Iterable[Build]) -> None:
+    """Print each build's pulled images with their layers."""
+    for build in builds:
+        console.print(_headline(build), soft_wrap=True)
+        for pull in build.pulls:
+            sizes = [layer.bytes for layer in pull.layers if layer.bytes is not None]
+            facts = [f"{len(pull.layers)} layers"]
+            facts += [_bytes(sum(sizes))] if sizes else []
+            facts += [] if pull.timing.seconds is None else [f"{pull.timing.seconds:.1f} s"]
+            console.print(safe(f"  {mask(pull.reference)}: {', '.join(facts)}"), soft_wrap=True)
+            if pull.layers:
+                console.print(_layers_table(pull.layers))
+        if not build.pulls:
+            console.print("  nothing was pulled", style="dim")
+        console.print()
+
+
+def _layers_table(layers: Iterable[LayerPull]) -> Table:
+    table = plain_table("Layer", "Bytes", "Seconds", "State", right={"Bytes", "Seconds"})
+    for layer in layers:
+        table.add_row(
+            safe(layer.layer_id.removeprefix("sha256:")[:_LAYER_SHOWN]),
+            "" if layer.bytes is None else _bytes(layer.bytes),
+            "" if layer.seconds is None else f"{layer.seconds:.1f}",
+            safe(layer.state),
+        )
+    return table
+
+
+def _bytes(count: int) -> str:
+    """Bytes in the units that Docker prints."""
+    size = float(count)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:  # noqa: PLR2004 - Docker's units are decimal
+            return f"{size:.4g} {unit}"
+        size /= 1000
+    return f"{size:.4g} GB"
+
+
+def show_elements(builds: Iterable[Build], *, full: bool = False) -> None:
+    """Print what the parser took each line for; unless `full`, only the ends of long parts."""
+    for build in builds:
+        around = f", out of {'/'.join(build.transcript.wrappings)}" if build.transcript.wrappings else ""
+        headline = _headline(build)
+        headline.append_text(safe(f"  {build.builder}{around}"))
+        console.print(headline, soft_wrap=True)
+        sizes: Counter[Kind] = Counter()
+        for kind, start, end in build.elements():
+            sizes[kind] += end - start
+            _show_element(build, kind, start, end, full=full)
+        console.print(_kinds_table(sizes))
+        console.print()
+
+
+def _show_element(build: Build, kind: Kind, start: int, end: int, *, full: bool) -> None:
+    """Print the lines of one element behind its kind."""
+    data, number = build.log.data, build.log.line_number(start)
+    lines = data[start:end].removesuffix(b"\n").split(b"\n")
+    left_out = 0 if full or len(lines) <= 2 * _ENDS_SHOWN + 1 else len(lines) - 2 * _ENDS_SHOWN
+    texts = [plain(line) for line in lines]
+    # A key is a secret of many lines, and no single one of them looks like it.
+    told = set(mask("\n".join(texts)).split("\n")) if kind in _SPOKEN else None
+    texts = [mask(text) for text in texts]
+    texts = [text if told is None or text in told else "***" for text in texts]
+    for index, text in enumerate(texts):
+        if left_out and _ENDS_SHOWN <= index < _ENDS_SHOWN + left_out:
+            if index == _ENDS_SHOWN:
+                console.print(safe(f"{'':9} {'':>6}  ... {left_out} more lines", "dim"))
+            continue
+        label = Text(f"{kind.name.lower() if index == 0 else '':9} ", _KIND_COLOURS.get(kind, "cyan"))
+        label.append(f"{number + index:>6}  ", "dim")
+        label.append_text(safe(_shown(text), _TEXT_COLOURS.get(kind, "")))
+        console.print(label, no_wrap=True, overflow="ellipsis")
+
+
+def _kinds_table(sizes: Counter[Kind]) -> Table:
+    table = plain_table("Kind", "Bytes", "Share", right={"Bytes", "Share"})
+    for kind, size in sizes.most_common():
+        share = f"{100 * size / sizes.total():.1f} %"
+        name = "unknown: not understood" if kind is Kind.UNKNOWN else kind.name.lower()
+        table.add_row(Text(name, _KIND_COLOURS.get(kind, "cyan")), f"{size:,}", share)
     return table
 
 

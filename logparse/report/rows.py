@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from logparse.model import Build, Diagnosis, Line, Step
+from logparse.model import Build, Diagnosis, Line, Step, Timing
 from logparse.secrets import mask
+from logparse.text import plain
 
-__all__ = ["diagnosis_row", "step_rows"]
+__all__ = ["diagnosis_row", "element_rows", "pull_rows", "step_rows"]
 
 
 def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -58,14 +59,16 @@ def step_rows(build: Build) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        ``path``, ``build``, ``build_id``, ``stage``, ``platform``, ``number``, ``total``, ``instruction``,
-        ``text``, ``cached``, ``exit_code``, ``started`` (seconds from the build's start), ``seconds``,
-        ``low``, ``high``, ``source``, ``group``. What is not known is ``None``.
+        ``path``, ``build``, ``build_id``, ``target``, ``stage``, ``platform``, ``number``, ``total``,
+        ``instruction``, ``text``, ``cached``, ``canceled``, ``failed``, ``exit_code``, ``started`` (seconds
+        from the build's start), ``seconds``, ``low``, ``high``, ``source``, ``group``, ``lines`` (first and
+        last line of the Dockerfile). What is not known is ``None``.
     """
     for step in build.steps:
         timing = step.timing
         yield {
             **_identity(build),
+            "target": None if step.target is None else mask(step.target),
             "stage": _stage(step),
             "platform": step.platform,
             "number": step.number,
@@ -73,14 +76,79 @@ def step_rows(build: Build) -> Iterator[dict[str, Any]]:
             "instruction": step.instruction,
             "text": mask(step.text),
             "cached": step.cached,
+            "canceled": step.canceled,
+            "failed": step.failed,
             "exit_code": step.exit_code,
-            "started": timing.started,
-            "seconds": timing.seconds,
-            "low": timing.low,
-            "high": timing.high,
-            "source": timing.source.value,
-            "group": timing.group,
+            **_timing(timing),
+            "lines": step.lines,
         }
+
+
+def pull_rows(build: Build) -> Iterator[dict[str, Any]]:
+    """Give each pulled image of a build as one object, secrets masked.
+
+    Yields
+    ------
+    dict
+        ``path``, ``build``, ``build_id``, ``step_number``, ``reference``, ``digest``, ``status``, ``bytes``
+        (of all layers, as far as printed), ``layers`` (``layer_id``, ``bytes``, ``already_present``,
+        ``state``, ``seconds``), and the timing as in :func:`step_rows`. What is not known is ``None``.
+    """
+    for pull in build.pulls:
+        sizes = [layer.bytes for layer in pull.layers if layer.bytes is not None]
+        yield {
+            **_identity(build),
+            "step_number": pull.step_number,
+            "reference": mask(pull.reference),
+            "digest": pull.digest,
+            "status": None if pull.status is None else mask(pull.status),
+            "bytes": sum(sizes) if sizes else None,
+            "layers": [layer._asdict() for layer in pull.layers],
+            **_timing(pull.timing),
+        }
+
+
+def element_rows(build: Build, *, longest: int = 200) -> Iterator[dict[str, Any]]:
+    """Give each element of a build's log as one object: what the parser took which bytes for.
+
+    Parameters
+    ----------
+    build
+        Any build.
+    longest
+        Characters of an element's first line that are shown.
+
+    Yields
+    ------
+    dict
+        ``path``, ``build``, ``build_id``, ``kind`` (a :class:`~logparse.model.Kind` in lower case), ``start``
+        and ``end`` (bytes of the log), ``first_line`` and ``last_line`` (counted from 1 by line feeds) and
+        ``text``: its first line that is not blank, without control sequences, secrets masked.
+    """
+    log = build.log
+    for kind, start, end in build.elements():
+        head = log.data[start : min(end, start + 4 * longest)].split(b"\n")
+        first = next((line for line in head if line.strip()), b"")
+        yield {
+            **_identity(build),
+            "kind": kind.name.lower(),
+            "start": start,
+            "end": end,
+            "first_line": log.line_number(start),
+            "last_line": log.line_number(max(start, end - 1)),
+            "text": mask(plain(first))[:longest],
+        }
+
+
+def _timing(timing: Timing) -> dict[str, Any]:
+    return {
+        "started": timing.started,
+        "seconds": timing.seconds,
+        "low": timing.low,
+        "high": timing.high,
+        "source": timing.source.value,
+        "group": timing.group,
+    }
 
 
 def _identity(build: Build) -> dict[str, Any]:

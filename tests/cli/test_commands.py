@@ -134,6 +134,7 @@ class TestSteps:
             "path": str(failed),
             "build": 0,
             "build_id": None,
+            "target": None,
             "stage": "0",
             "platform": None,
             "number": 2,
@@ -141,6 +142,8 @@ class TestSteps:
             "instruction": "RUN",
             "text": "RUN pip install x==9",
             "cached": False,
+            "canceled": False,
+            "failed": True,
             "exit_code": 1,
             "started": None,
             "seconds": None,
@@ -148,6 +151,7 @@ class TestSteps:
             "high": None,
             "source": "none",
             "group": None,
+            "lines": None,
         }
 
     def test_the_table_marks_cached_and_failed_steps(self, run, failed, good):
@@ -156,6 +160,64 @@ class TestSteps:
         assert "exit 1" in out
         # Paths are never broken, so that they can be copied.
         assert max(len(line) for line in out.splitlines() if str(good.parent) not in line) <= 80
+
+
+class TestPulls:
+    PULL = (
+        b"Step 1/1 : FROM base:1\n1: Pulling from library/base\n9e773da543da: Pulling fs layer\n"
+        b"9e773da543da: Downloading  1.5MB/3MB\n9e773da543da: Pull complete\n00d14bc76cea: Already exists\n"
+        b"Digest: sha256:00\nStatus: Downloaded newer image for base:1\n ---> 0123456789ab\n"
+        b"Successfully built 0123456789ab\n"
+    )
+
+    def test_jsonl_is_one_object_an_image(self, run, tmp_path):
+        path = tmp_path / "pull.log"
+        path.write_bytes(self.PULL)
+        (row,) = map(json.loads, run("pulls", path, "--format", "jsonl").out.splitlines())
+        assert (row["reference"], row["bytes"], row["step_number"]) == ("library/base:1", 3_000_000, 1)
+        assert [layer["already_present"] for layer in row["layers"]] == [False, True]
+
+    def test_the_table_names_layers(self, run, tmp_path, good):
+        path = tmp_path / "pull.log"
+        path.write_bytes(self.PULL)
+        out = run("pulls", path, good).out
+        assert "library/base:1: 2 layers, 3 MB" in out
+        assert "nothing was pulled" in out
+
+
+class TestExplain:
+    def test_jsonl_covers_every_byte(self, run, failed):
+        rows = [json.loads(line) for line in run("explain", failed, "--format", "jsonl").out.splitlines()]
+        assert [row["start"] for row in rows] == [0, *(row["end"] for row in rows[:-1])]
+        assert rows[-1]["end"] == len(FAILED)
+        assert [row["kind"] for row in rows] == ["header", "image", "header", "running", "output", "failure"]
+        assert (rows[4]["first_line"], rows[4]["last_line"]) == (5, 8)
+
+    def test_long_parts_are_cut_unless_full(self, run, tmp_path):
+        path = tmp_path / "long.log"
+        path.write_bytes(FAILED.replace(b"Collecting x==9\n", b"".join(b"line %d\n" % n for n in range(50))))
+        assert "more lines" in run("explain", path).out
+        assert "line 30" not in run("explain", path).out
+        assert "line 30" in run("explain", path, "--full").out
+
+    def test_a_key_of_several_lines_is_not_shown(self, run, tmp_path):
+        key = b"-----BEGIN RSA PRIVATE KEY-----\nMIIabc123\nxyz\n-----END RSA PRIVATE KEY-----\n"
+        path = tmp_path / "key.log"
+        path.write_bytes(FAILED.replace(b"Collecting x==9\n", key))
+        assert "MIIabc123" not in run("explain", path, "--full").out
+
+
+class TestBuilder:
+    def test_overrides_what_is_detected(self, run, good):
+        result = run("steps", good, "--builder", "kaniko", "--format", "jsonl")
+        assert result.code == 3
+        assert "nothing of kaniko's was found" in result.err
+
+    def test_that_is_unknown_is_named_with_the_known(self, run, good):
+        result = run("steps", good, "--builder", "make")
+        assert result.code == 2
+        assert "'make'" in result.err
+        assert "buildkit" in result.err
 
 
 class TestExport:

@@ -22,8 +22,11 @@ COMMANDS = {
     "diagnose-many": ["diagnose", "vision/embedder"],
     "diagnose-full": ["diagnose", "vision/embedder/logs", "--full"],
     "steps-one": ["steps", "acme/sentiment/logs/d69ba464-*.log"],
+    "pulls-one": ["pulls", "acme/sentiment/logs/d69ba464-*.log"],
+    "explain-one": ["explain", "acme/sentiment/logs/d69ba464-*.log"],
     "help": ["--help"],
     "help-diagnose": ["diagnose", "--help"],
+    "help-explain": ["explain", "--help"],
     "help-fetch": ["fetch", "--help"],
 }
 
