@@ -44,6 +44,7 @@ from logparse.model import (
     Vertex,
 )
 from logparse.parser import parse
+from logparse.parser.feed import Fed, Feed, follow
 from logparse.report import export
 
 __version__ = "0.1.0"
@@ -59,6 +60,8 @@ __all__ = [
     "Diagnosis",
     "Element",
     "Failure",
+    "Fed",
+    "Feed",
     "FetchReport",
     "Kind",
     "LayerPull",
@@ -83,6 +86,7 @@ __all__ = [
     "export",
     "failure_causes",
     "fetch_logs",
+    "follow",
     "messages",
     "parse",
     "read_builds",

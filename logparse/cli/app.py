@@ -113,11 +113,24 @@ def diagnose(
 
 
 @app.command()
-def steps(paths: Paths, form: Form = Format.TABLE, builder: Builder = None) -> None:
+def steps(
+    paths: Paths,
+    form: Form = Format.TABLE,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", help="List steps as they end, of '-' or of one file that grows."),
+    ] = False,
+    builder: Builder = None,
+) -> None:
     """List the steps of builds.
 
     With instruction, whether it was cached, exit code, and seconds where they are known.
     """
+    if follow:
+        from logparse.cli.follow import follow_steps  # noqa: PLC0415  it is rarely needed
+
+        follow_steps(paths, form, builder)
+        return
     if form is Format.TABLE:
         show_steps(_builds(paths, builder))
     else:

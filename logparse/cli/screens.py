@@ -23,6 +23,8 @@ __all__ = [
     "show_fetch",
     "show_pulls",
     "show_steps",
+    "step_mark",
+    "step_name",
     "steps_table",
 ]
 
@@ -111,7 +113,7 @@ def _show_among_others(diagnosis: Diagnosis, *, full: bool) -> None:
         headline.append_text(safe(f" {build.log.build_id}"))
     console.print(headline, soft_wrap=True)
     facts = Text("  failed", _COLOURS[Outcome.FAILED])
-    facts.append("" if step is None else f" at step {_step_name(step)}", "default")
+    facts.append("" if step is None else f" at step {step_name(step)}", "default")
     facts.append("" if diagnosis.exit_code is None else f", exit {diagnosis.exit_code}", "default")
     facts.append_text(safe(f": {diagnosis.cause}", "cyan"))
     console.print(facts)
@@ -139,7 +141,8 @@ def _headline(build: Build) -> Text:
     return line
 
 
-def _step_name(step: Step) -> str:
+def step_name(step: Step) -> str:
+    """A step's number as its builder prints it."""
     total = "" if step.total is None else f"/{step.total}"
     return f"{step.number}{total}"
 
@@ -157,7 +160,7 @@ def _show_diagnosis(diagnosis: Diagnosis) -> None:
     step = diagnosis.step
     if step is not None:
         stage = f" of stage {step.stage_label}" if step.stage >= 0 else ""
-        facts.add_row("Step", safe(f"{_step_name(step)}{stage}: {_shown(step.text)}"))
+        facts.add_row("Step", safe(f"{step_name(step)}{stage}: {_shown(step.text)}"))
     if diagnosis.exit_code is not None:
         facts.add_row("Exit code", str(diagnosis.exit_code))
     if diagnosis.root_line is not None:
@@ -236,16 +239,11 @@ def steps_table(steps: Iterable[Step]) -> Table:
         table.add_column("Seconds", justify="right", no_wrap=True, min_width=7)
     table.add_column("Instruction", overflow="ellipsis", no_wrap=True, ratio=1)
     for step in steps:
-        mark = Text("cached", "cyan") if step.cached else Text("")
-        if step.canceled:
-            mark = Text("gave up", "yellow")
-        if step.failed:
-            mark = Text("failed" if step.exit_code is None else f"exit {step.exit_code}", "red")
         seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f}"
         table.add_row(
-            _step_name(step),
+            step_name(step),
             safe(step.stage_label),
-            mark,
+            step_mark(step),
             *([seconds] if timed else []),
             safe(_shown(step.text)),
         )
@@ -334,6 +332,15 @@ def _kinds_table(sizes: Counter[Kind]) -> Table:
         name = "unknown: not understood" if kind is Kind.UNKNOWN else kind.name.lower()
         table.add_row(Text(name, _KIND_COLOURS.get(kind, "cyan")), f"{size:,}", share)
     return table
+
+
+def step_mark(step: Step) -> Text:
+    """What became of a step, in a word."""
+    if step.failed:
+        return Text("failed" if step.exit_code is None else f"exit {step.exit_code}", "red")
+    if step.canceled:
+        return Text("canceled", "yellow")
+    return Text("cached", "cyan") if step.cached else Text("")
 
 
 def show_fetch(report: FetchReport, out: str, form: Format) -> None:

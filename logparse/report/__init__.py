@@ -1,6 +1,6 @@
 """Reports made of tables. Each way to write them is one module here."""
 
 from logparse.report.parquet import export
-from logparse.report.rows import diagnosis_row, element_rows, pull_rows, step_rows
+from logparse.report.rows import diagnosis_row, element_rows, pull_rows, step_row, step_rows
 
-__all__ = ["diagnosis_row", "element_rows", "export", "pull_rows", "step_rows"]
+__all__ = ["diagnosis_row", "element_rows", "export", "pull_rows", "step_row", "step_rows"]

@@ -12,7 +12,7 @@ from logparse.model import Build, Diagnosis, Line, Step, Timing
 from logparse.secrets import mask
 from logparse.text import plain
 
-__all__ = ["diagnosis_row", "element_rows", "pull_rows", "step_rows"]
+__all__ = ["diagnosis_row", "element_rows", "pull_rows", "step_row", "step_rows"]
 
 
 def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
@@ -65,23 +65,26 @@ def step_rows(build: Build) -> Iterator[dict[str, Any]]:
         last line of the Dockerfile). What is not known is ``None``.
     """
     for step in build.steps:
-        timing = step.timing
-        yield {
-            **_identity(build),
-            "target": None if step.target is None else mask(step.target),
-            "stage": _stage(step),
-            "platform": step.platform,
-            "number": step.number,
-            "total": step.total,
-            "instruction": step.instruction,
-            "text": mask(step.text),
-            "cached": step.cached,
-            "canceled": step.canceled,
-            "failed": step.failed,
-            "exit_code": step.exit_code,
-            **_timing(timing),
-            "lines": step.lines,
-        }
+        yield {**_identity(build), **step_row(step)}
+
+
+def step_row(step: Step) -> dict[str, Any]:
+    """Give one step as :func:`step_rows` does, without what tells its build."""
+    return {
+        "target": None if step.target is None else mask(step.target),
+        "stage": _stage(step),
+        "platform": step.platform,
+        "number": step.number,
+        "total": step.total,
+        "instruction": step.instruction,
+        "text": mask(step.text),
+        "cached": step.cached,
+        "canceled": step.canceled,
+        "failed": step.failed,
+        "exit_code": step.exit_code,
+        **_timing(step.timing),
+        "lines": step.lines,
+    }
 
 
 def pull_rows(build: Build) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -160,6 +161,47 @@ class TestSteps:
         assert "exit 1" in out
         # Paths are never broken, so that they can be copied.
         assert max(len(line) for line in out.splitlines() if str(good.parent) not in line) <= 80
+
+
+class TestFollow:
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "logparse", "steps", "--follow", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def test_a_step_is_told_while_the_pipe_is_open(self):
+        process = self.command("-", "--format", "jsonl")
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("Step 1/2 : FROM a\n ---> 0123456789ab\nStep 2/2 : RUN b\n")
+        process.stdin.flush()
+        first = json.loads(process.stdout.readline())
+        assert (first["number"], first["start"], first["end"]) == (1, 0, 37)
+        out, err = process.communicate(" ---> Running in ba9876543210\nboom\n")
+        assert json.loads(out)["number"] == 2
+        assert (process.returncode, err) == (0, "")
+
+    def test_a_pipe_without_a_build_says_so(self):
+        process = self.command("-")
+        _, err = process.communicate("hello\n")
+        assert process.returncode == 3
+        assert err.startswith("logparse: No build is in -")
+
+    def test_a_file_is_followed_until_ctrl_c(self, failed):
+        process = self.command(str(failed))
+        assert process.stdout is not None
+        assert "FROM a" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+        assert "exit 1" in out
+        assert err == ""
+
+    def test_needs_one_path(self, run, good, failed):
+        assert run("steps", "--follow", good, failed).code == 2
 
 
 class TestPulls:

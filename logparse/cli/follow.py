@@ -1,0 +1,105 @@
+"""Listing the steps of a log while it is written."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.text import Text
+
+from logparse.cli.console import Format, console, safe, write_json
+from logparse.cli.screens import step_mark, step_name
+from logparse.errors import NoBuildError, SourceError, UsageError
+from logparse.parser.feed import Fed, Feed
+from logparse.report import step_row
+from logparse.text import printable
+
+__all__ = ["follow_steps"]
+
+_CHUNK = 1 << 20
+_PATIENCE = 0.5
+"""Seconds without anything new after which what there is gets a look."""
+
+
+def follow_steps(paths: list[str], form: Format, builder: str | None) -> None:
+    """Print each step once it has ended.
+
+    Standard input is read to its end. A file is followed as it grows, until Ctrl-C.
+    """
+    if len(paths) != 1:
+        raise UsageError("Give one path to follow: '-' or a file.")
+    (path,) = paths
+    feed = Feed(builder=builder)
+    found = _steps(feed, path)
+    if form is Format.TABLE:
+        for fed in found:
+            console.print(_line(fed), no_wrap=True, overflow="ellipsis")
+    else:
+        write_json((_row(path, fed) for fed in found), form)
+    if feed.last is None:
+        raise NoBuildError(f"No build is in {printable(path)}; give the output of an image build.")
+
+
+def _steps(feed: Feed, path: str) -> Iterator[Fed]:
+    try:
+        for chunk in _stdin() if path == "-" else _growing(Path(path)):
+            yield from feed.feed(chunk) if chunk else feed.look()
+    except OSError as error:
+        raise SourceError(
+            f"Cannot read {printable(path)}: {error.strerror or type(error).__name__}; give a file or '-'."
+        ) from error
+    except KeyboardInterrupt:
+        if path == "-":
+            raise
+    yield from feed.close()
+
+
+def _stdin() -> Iterator[bytes]:
+    """Chunks of standard input, an empty one whenever nothing comes for a while."""
+    pipe = sys.stdin.fileno()
+    while True:
+        while not select.select([pipe], [], [], _PATIENCE)[0]:
+            yield b""
+        chunk = os.read(pipe, _CHUNK)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _growing(path: Path) -> Iterator[bytes]:
+    """Chunks of a file, an empty one whenever it does not grow for a while."""
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK)
+            if not chunk:
+                time.sleep(_PATIENCE)
+            yield chunk
+
+
+def _row(path: str, fed: Fed) -> dict[str, object]:
+    return {
+        "path": path,
+        "build": fed.build,
+        "build_id": None,
+        **step_row(fed.step),
+        "start": fed.start,
+        "end": fed.end,
+        "elided": fed.elided,
+    }
+
+
+def _line(fed: Fed) -> Text:
+    step = fed.step
+    seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f} s"
+    line = safe(f"{step_name(step):>7} ")
+    line.append_text(safe(f"{step.stage_label or '':<10} "))
+    mark = step_mark(step)
+    mark.pad_right(8 - len(mark))
+    line.append_text(mark)
+    line.append(f"{seconds:>9}  ")
+    line.append_text(safe(step_row(step)["text"]))
+    return line
