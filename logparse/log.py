@@ -259,6 +259,12 @@ class Transcript:
         if stop > begin:
             yield Span(begin, stop)
 
+    def hull(self, start: int, end: int) -> Span:
+        """The shortest span of the log with the text from `start` to `end`, what stood around it aside."""
+        if self.pieces is None or start >= end:
+            return Span(self.place(start), self.place(end))
+        return Span(self.place(start), self.place(end - 1) + 1)
+
     def time(self, offset: int) -> float | None:
         """The time that was printed before the line at `offset`, ``None`` if there is none so far."""
         if self.stamps is None:

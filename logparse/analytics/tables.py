@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from logparse.analytics.schema import SCHEMAS
 from logparse.diagnosis import diagnose, messages
-from logparse.model import Build, Outcome
+from logparse.model import Build, Outcome, Step
 from logparse.secrets import mask
 
 __all__ = ["Tables", "batches", "tables", "to_pandas"]
@@ -138,7 +138,7 @@ def _build_row(key: str, build: Build) -> _Row:
     log = build.log
     steps = build.steps
     totals = [step.total for step in steps if step.total is not None]
-    seconds = log.duration
+    seconds, source = _duration(build)
     return (
         key,
         log.owner,
@@ -154,12 +154,13 @@ def _build_row(key: str, build: Build) -> _Row:
         build.size,
         build.unknown_bytes,
         build.builder.value,
+        "/".join(build.transcript.wrappings) or None,
         log.status.value if log.status else None,
         build.outcome.value,
         log.started_at,
         log.finished_at,
         seconds,
-        None if seconds is None else "api",
+        source,
         len(steps),
         max(totals, default=None),
         sum(step.cached for step in steps),
@@ -171,12 +172,27 @@ def _build_row(key: str, build: Build) -> _Row:
     )
 
 
+def _duration(build: Build) -> tuple[float | None, str | None]:
+    """How long a build took, and where that comes from."""
+    if build.log.duration is not None:
+        return build.log.duration, "api"
+    if build.transcript.stamps is not None and build.first < build.last:
+        started = build.transcript.time(build.tape.element(build.first).start)
+        ended = build.transcript.time(build.tape.element(build.last - 1).end - 1)
+        if started is not None and ended is not None and ended >= started:
+            return ended - started, "prefix"
+    return None, None
+
+
 def _step_rows(key: str, build: Build) -> Iterator[_Row]:
     for index, step in enumerate(build.steps):
         timing = step.timing
+        first_line, last_line = step.lines or (None, None)
+        whole = step.transcript.hull(step.start, step.end)
         yield (
             key,
             index,
+            _masked(step.target),
             _masked(step.stage_label),
             step.stage if step.stage >= 0 else None,
             step.platform,
@@ -185,6 +201,7 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
             step.instruction,
             mask(step.text),
             step.cached,
+            step.canceled,
             step.image_id,
             step.container_ids[-1] if step.container_ids else None,
             step.exit_code,
@@ -196,10 +213,20 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
             timing.high,
             timing.source.value,
             timing.group,
-            sum(end - start for start, end in step.outputs),
-            step.start,
-            step.end,
+            step.vertex,
+            first_line,
+            last_line,
+            _printed(step),
+            whole.start,
+            whole.end,
         )
+
+
+def _printed(step: Step) -> int:
+    """Bytes that programs printed in a step."""
+    if step.transcript.mark is None:
+        return sum(end - start for start, end in step.outputs)
+    return len(step.output)
 
 
 def _pull_rows(key: str, build: Build) -> Iterator[_Row]:
@@ -212,11 +239,12 @@ def _pull_rows(key: str, build: Build) -> Iterator[_Row]:
             mask(pull.tag),
             pull.digest,
             _masked(pull.status),
+            pull.timing.seconds,
         )
         if not pull.layers:
-            yield (*head, None, None, None, None)
+            yield (*head, None, None, None, None, None)
         for layer in pull.layers:
-            yield (*head, layer.layer_id, layer.bytes, layer.already_present, layer.state)
+            yield (*head, layer.layer_id, layer.bytes, layer.already_present, layer.state, layer.seconds)
 
 
 def _masked(text: str | None) -> str | None:

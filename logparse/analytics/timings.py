@@ -15,6 +15,7 @@ _BUILD_COLUMNS = ["build_key", "owner", "name", "build_id", "commit", "outcome",
 _STEP_COLUMNS = [
     "build_key",
     "step_index",
+    "target",
     "stage",
     "platform",
     "number",
@@ -22,6 +23,7 @@ _STEP_COLUMNS = [
     "instruction",
     "text",
     "cached",
+    "canceled",
     "failed",
     "started",
     "seconds",
@@ -45,8 +47,9 @@ def step_timings(builds: Iterable[Build] | Tables) -> pd.DataFrame:
     pandas.DataFrame
         One row a step, builds in order of their start. The columns of the ``steps`` table, between those of
         its build: ``owner``, ``name``, ``build_id``, ``commit``, ``outcome``, ``build_started_at`` (UTC) and
-        ``build_seconds`` (float64, from the API). A step's ``seconds``, ``low`` and ``high`` are float64 and
-        NaN where ``source`` is ``none``: the classic builder prints no times, and none are made up.
+        ``build_seconds`` (float64, from the API or from time stamps in the log). A step's ``seconds``,
+        ``low`` and ``high`` are float64 and NaN where ``source`` is ``none``: the classic builder prints no
+        times, and none are made up.
     """
     made = builds if isinstance(builds, Tables) else tables(builds)
     of_builds = to_pandas(made.builds.select(_BUILD_COLUMNS)).rename(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logparse.log import Pieces
+from logparse.log import Pieces, Stamps
 from logparse.model import Log, Span, Transcript
 
 TEXT = st.binary(min_size=1, max_size=60)
@@ -80,3 +80,36 @@ class TestEveryByte:
             transcript = transcript.without(starts, ends)
         for offset, byte in enumerate(transcript.data):
             assert raw[transcript.place(offset)] == byte
+
+
+class TestStamps:
+    """Times go with their lines, whatever is taken away around them."""
+
+    def test_belong_to_the_line_behind_them(self):
+        log = Log(data=b"1 one\n2 two\n4 four\n")
+        starts = np.array([0, 6, 12])
+        stamps = Stamps(starts, np.array([1.0, 2.0, 4.0]), 1.0)
+        transcript = Transcript(log).without(starts, starts + 2, stamps=stamps, wrapping="test")
+        assert transcript.data == b"one\ntwo\nfour\n"
+        assert [transcript.time(offset) for offset in (0, 3, 4, 8, 12)] == [1.0, 1.0, 2.0, 4.0, 4.0]
+        assert transcript.wrappings == ("test",)
+
+    def test_stay_right_when_more_is_taken_away(self):
+        log = Log(data=b"1 > one\n2 > two\n")
+        starts = np.array([0, 8])
+        stamps = Stamps(starts, np.array([1.0, 2.0]), 1.0)
+        outer = Transcript(log).without(starts, starts + 2, stamps=stamps)
+        inner = outer.without(np.array([0, 6]), np.array([2, 8]))
+        assert inner.data == b"one\ntwo\n"
+        assert (inner.time(0), inner.time(4)) == (1.0, 2.0)
+        assert [inner.line_number(offset) for offset in (0, 4)] == [1, 2]
+        assert [log.data[a:b] for a, b in inner.stretches(4, 8)] == [b"2 > two\n"]
+
+    def test_are_those_of_the_lines_selected(self):
+        log = Log(data=b"1 a\n2 b\n3 c\n")
+        starts = np.array([0, 4, 8])
+        stamps = Stamps(starts, np.array([1.0, 2.0, 3.0]), 1.0)
+        text = Transcript(log).without(starts, starts + 2, stamps=stamps)
+        chosen = text.select([Span(0, 2), Span(4, 6)])
+        assert chosen.data == b"a\nc\n"
+        assert (chosen.time(0), chosen.time(2)) == (1.0, 3.0)
