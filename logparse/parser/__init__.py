@@ -8,15 +8,16 @@ nothing of its own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from logparse.errors import SourceError, UsageError
 from logparse.model import Build, Log, Transcript
+from logparse.parser.buildkit.plain import PLAIN
 from logparse.parser.classic import CLASSIC
 from logparse.parser.clock import timed
+from logparse.parser.detect import read
 from logparse.parser.format import Format
 from logparse.parser.none import NONE
 from logparse.parser.wrappings import unwrap
@@ -24,14 +25,8 @@ from logparse.text import UTF16_MARKS, printable, to_utf8
 
 __all__ = ["FORMATS", "formats_of", "parse"]
 
-FORMATS: tuple[Format, ...] = (CLASSIC, NONE)
+FORMATS: tuple[Format, ...] = (CLASSIC, PLAIN, NONE)
 """Every format. Of two whose signs begin at the same place, the earlier one wins; the last takes anything."""
-
-# Bytes of a text in which signs are looked for at first. Where there is none, the next stretch is this
-# many times as long, so a log with a builder's words in its head costs no more than its head.
-_LOOKED_AT = 1 << 16
-_GROWTH = 4
-_LONGEST_SIGN = 512
 
 _LONGEST_PATH = 4096
 
@@ -65,7 +60,7 @@ def parse(source: bytes | str | Path | Log, *, builder: str | None = None) -> li
     """
     known = formats_of(builder)
     log = _as_log(source)
-    builds = [build for transcript in unwrap(Transcript(log)) for build in _read(transcript, known)]
+    builds = [build for transcript in unwrap(Transcript(log)) for build in read(transcript, known)]
     if any(not build.transcript.is_whole for build in builds):
         builds.sort(key=lambda build: build.span)
         for index, build in enumerate(builds):
@@ -90,39 +85,6 @@ def formats_of(builder: str | None) -> tuple[Format, ...]:
         names = sorted({name for each in FORMATS for name in (each.name, each.builder.value)})
         raise UsageError(f"There is no builder {printable(builder)!r}; give one of {', '.join(names)}.")
     return chosen if NONE in chosen else (*chosen, NONE)
-
-
-def _read(transcript: Transcript, known: tuple[Format, ...]) -> list[Build]:
-    for read in _in_turn(transcript, known):
-        builds = read.read(transcript)
-        if builds:
-            return builds
-    return []
-
-
-def _in_turn(transcript: Transcript, known: tuple[Format, ...]) -> Iterator[Format]:
-    """The formats that may have written a text, the likeliest first."""
-    first = _signed(transcript.data, known) if len(known) > 2 else None  # noqa: PLR2004 - one and the last resort
-    if first is not None:
-        yield first
-    for each in known:
-        if each is not first:
-            yield each
-
-
-def _signed(data: bytes, known: tuple[Format, ...]) -> Format | None:
-    """The format whose sign comes first."""
-    start, length = 0, _LOOKED_AT
-    while start < len(data):
-        best, place = None, start + length
-        for each in known:
-            found = each.sign.search(data, max(0, start - _LONGEST_SIGN), place + _LONGEST_SIGN)
-            if found is not None and found.start() < place:
-                best, place = each, found.start()
-        if best is not None:
-            return best
-        start, length = start + length, length * _GROWTH
-    return None
 
 
 def _with_facts(builds: list[Build]) -> list[Build]:
