@@ -21,10 +21,19 @@ from pathlib import Path
 from typing import Any
 
 from logparse import Build, Outcome, diagnose, parse
+from logparse.parser.buildkit.names import read_name
 
 BUILDERS = Path(__file__).parents[2] / "fixtures" / "builders"
 ASKED = ("builder", "outcome", "step", "exit code", "root line", "cause")
 STRUCTURE = ASKED[:4]
+FORMAT_OF = {
+    "classic": "classic",
+    "buildah": "buildah",
+    "podman": "buildah",
+    "engine": "classic",
+    "compose-1": "classic",
+}
+"""Who wrote a recording, by the first word of its name; the others are BuildKit's."""
 
 # What the labels call an outcome that the log does not show.
 _OPEN = {Outcome.INCOMPLETE, Outcome.UNKNOWN}
@@ -63,18 +72,30 @@ def compare(build: Build | None, label: dict[str, Any]) -> dict[str, bool]:
     return found
 
 
+def _writer(name: str) -> str:
+    if ".buildkit" in name:
+        return "buildkit"
+    return next((writer for start, writer in FORMAT_OF.items() if name.startswith(start)), "buildkit")
+
+
 def recorded() -> Iterator[tuple[str, Path, dict[str, Any]]]:
     """Every recording with what the recorder saw, as a label."""
     for truth in sorted(BUILDERS.glob("*/truth.json")):
-        for name, fact in json.loads(truth.read_text())["recordings"].items():
+        facts = json.loads(truth.read_text())["recordings"]
+        vertices = [fact["vertex"] for fact in facts.values() if fact.get("vertex")]
+        outside = {"buildkit"} if any(read_name(vertex).number is None for vertex in vertices) else set()
+        for name, fact in facts.items():
             path = truth.parent / name
             if path.exists() and fact.get("outcome") in {"succeeded", "failed"}:
+                # What failed outside the instructions has no step; only the classic builder had begun one.
+                instruction = outside.isdisjoint({_writer(name)})
                 label = {
-                    "format": name.split(".")[0].split("-")[0].replace("podman", "buildah"),
+                    "format": _writer(name),
                     "outcome": fact["outcome"],
-                    "step_text": fact.get("step"),
-                    "exit_code": fact.get("step_exit_code"),
+                    "step_text": fact.get("step") if instruction else None,
                 }
+                if fact.get("step_exit_code") is not None:
+                    label["exit_code"] = fact["step_exit_code"]
                 yield f"{truth.parent.name}/{name}", path, label
 
 
