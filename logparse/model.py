@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from logparse.log import Log, Span, Status, Transcript
 
@@ -481,6 +481,8 @@ class Contents:
     vertices: tuple[Vertex, ...] = ()
     finished: bool = False
     """Whether the builder said that it came to its end, with or without an image's id."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """See :attr:`Build.facts`."""
 
 
 class Build:
@@ -617,6 +619,17 @@ class Build:
     def tags(self) -> tuple[str, ...]:
         """Names given to the finished image."""
         return self.contents.tags
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the log tells besides, and only some formats do, as plain values.
+
+        BuildKit's events have ``inputs`` (by each vertex' digest those of what it is made of), ``steps``
+        and ``vertices`` (digests in the order of :attr:`steps` and :attr:`vertices`). A ``.dockerbuild``
+        bundle has ``build_args``, ``materials``, ``locations`` (lines of the Dockerfile by digest),
+        ``sources``, ``ref``, ``created``, ``completed``, ``error`` and what else its record says.
+        """
+        return self.contents.facts
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:

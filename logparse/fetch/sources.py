@@ -13,10 +13,13 @@ a pattern            ``*``, ``?``, ``[...]`` and ``**``: each file that matches,
 Unpacked are ``.gz``, ``.bz2``, ``.xz``, ``.zst``, ``.zip``, ``.tar`` and its compressed forms
 (``.tar.gz``, ``.tgz``, ...). A member of an archive is named ``archive.zip!member``.
 
+A ``.dockerbuild`` bundle, as ``docker buildx history export`` writes it, is one log of all builds in it: the
+lines of JSON that :func:`logparse.bundle.read_bundle` makes of it.
+
 In a folder or an archive, these are logs: names that end in ``.log``, ``.txt`` or ``.out``, with a number
-behind it (``build.log.1``) or not, and names without an ending whose first bytes are text. In a folder,
-archives are opened too; an archive in an archive is not, but a member that is only compressed is. Hidden
-files and folders are never looked at. Whatever is passed over is told.
+behind it (``build.log.1``) or not, bundles, and names without an ending whose first bytes are text. In a
+folder, archives are opened too; an archive in an archive is not, but a member that is only compressed is.
+Hidden files and folders are never looked at. Whatever is passed over is told.
 
 A log that begins with the byte order mark of UTF-16, as a capture by PowerShell does, is decoded, and its
 bytes are then the text's in UTF-8; the mark of UTF-8 is taken off. Lines, offsets and digests are those of
@@ -39,6 +42,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, NamedTuple
 
+from logparse.bundle import is_bundle, read_bundle
 from logparse.errors import SourceError
 from logparse.fetch._store import is_remote
 from logparse.fetch._unpack import Limits, Member, archive_kind, is_packed, unpack
@@ -54,7 +58,7 @@ from logparse.text import printable, to_utf8
 
 __all__ = ["Limits", "Skip", "read_logs"]
 
-_LOG_NAME = re.compile(r"\.(?:log|txt|out)(?:\.\d+)?$", re.IGNORECASE)
+_LOG_NAME = re.compile(r"\.(?:(?:log|txt|out)(?:\.\d+)?|dockerbuild)$", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?\[]")
 _SNIFF_BYTES = 8192
 
@@ -194,12 +198,15 @@ class _Reader:
 
     def _read_stdin(self) -> Iterator[Log]:
         data = _read_stdin()
+        if is_bundle(data):
+            yield self._log(data, "-")
+            return
         ending = next((ending for magic, ending in _MAGIC.items() if data.startswith(magic)), None)
         if ending is None:
-            yield _log(data, "-")
+            yield self._log(data, "-")
             return
         for member in unpack(io.BytesIO(data), f"-{ending}", self._limits):
-            yield _log(member.read(), "-")
+            yield self._log(member.read(), "-")
 
     def _tell_strangers(self, archive: str) -> None:
         """Tell of logs that lie in the folder of a raw archive, and are no part of it."""
@@ -250,7 +257,7 @@ class _Reader:
     def _read_text(self, file: str, name: str) -> Iterator[Log]:
         data = _read_bytes(file)
         if _LOG_NAME.search(name) or _is_text(data):
-            yield _log(data, file)
+            yield self._log(data, file)
         else:
             self._skip_other(file, "It is not text.")
 
@@ -262,12 +269,12 @@ class _Reader:
             )
         kind = archive_kind(file)
         if kind is None:
-            yield _log(_read_bytes(file), file)
+            yield self._log(_read_bytes(file), file)
             return
         with _open(file) as stream:
             for member in unpack(stream, printable(file), self._limits):
                 if kind == "single":
-                    yield _log(member.read(), member.path)
+                    yield self._log(member.read(), member.path)
                 else:
                     yield from self._guarded(member.path, self._read_member(member))
 
@@ -281,9 +288,15 @@ class _Reader:
         else:
             data = member.read()
             if _LOG_NAME.search(name) or _is_text(data):
-                yield _log(data, member.path)
+                yield self._log(data, member.path)
             else:
                 self._skip_other(member.path, "It is not text.")
+
+    def _log(self, data: bytes, path: str) -> Log:
+        path = printable(path)
+        if is_bundle(data):
+            return Log(data=read_bundle(data, path, limit=self._limits.log_bytes), path=path)
+        return Log(data=to_utf8(data), path=path)
 
     def _guarded(self, path: str, logs: Iterator[Log]) -> Iterator[Log]:
         """Read one of several files: damage to it is told, if somebody listens, and not raised."""
@@ -306,10 +319,6 @@ class _Reader:
         self._damaged += 1
         self._first_damage = self._first_damage or str(error)
         self._on_skip(Skip(printable(path), str(error), "damaged"))
-
-
-def _log(data: bytes, path: str) -> Log:
-    return Log(data=to_utf8(data), path=printable(path))
 
 
 def _may_be_log(name: str) -> bool:
