@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import io
 import re
 from array import array
 from collections.abc import Iterable, Iterator
@@ -19,11 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Log", "Piece", "Pieces", "Span", "Stamps", "Status", "Transcript"]
+__all__ = ["Log", "Piece", "Pieces", "Span", "Stamps", "Status", "Transcript", "outside"]
 
 
 _BLOCK = 1 << 14
 """Bytes of a log whose line feeds are counted at a time."""
+
+_FEW = 1 << 12
+_PORTION = 1 << 14
+"""Stretches of a text that are taken out of it at a time, and how many it takes to do so."""
 
 
 class Span(NamedTuple):
@@ -48,7 +53,8 @@ class Log:
     Parameters
     ----------
     data
-        The log as it came, undecoded; but of a file in UTF-16, its text in UTF-8.
+        The log as it came, undecoded; but of a file in UTF-16 its text in UTF-8, and of a bundle the lines
+        of JSON that :func:`logparse.bundle.read_bundle` makes of it.
     path
         The file it was read from (``archive.tar.gz!member`` inside an archive, ``-`` for standard input).
     route
@@ -313,6 +319,7 @@ class Transcript:
         *,
         stamps: Stamps | None = None,
         wrapping: str | None = None,
+        changed: tuple[_Offsets, npt.NDArray[np.uint8]] | None = None,
     ) -> Transcript:
         """The text without what lies between each of `starts` and its one of `ends`.
 
@@ -325,17 +332,30 @@ class Transcript:
             away.
         wrapping
             The name of what is taken away.
+        changed
+            Bytes that stand for other ones, as the last of an escape sequence does whose first ones are
+            taken away: their ascending offsets in *this* text, and what they stand for.
         """
         size = len(self.data)
-        source = np.concatenate([np.zeros(1, np.int64), ends])
-        end = np.concatenate([starts, np.full(1, size, np.int64)])
-        begin = np.concatenate([np.zeros(1, np.int64), starts])
-        at = np.concatenate([np.zeros(1, np.int64), np.cumsum(end - source)[:-1]])
-        pieces = np.stack([at, begin, source, end], axis=1)
-        data = b"".join([self.data[a:b] for a, b in zip(source.tolist(), end.tolist(), strict=True)])
-        if stamps is not None:
+        # Rows as of `Piece`: the text behind each stretch, and before them the text that begins with none.
+        pieces = np.zeros((len(starts) + 1, 4), np.int64)
+        pieces[1:, 1] = starts
+        pieces[1:, 2] = ends
+        pieces[:-1, 3] = starts
+        pieces[-1, 3] = size
+        np.cumsum(pieces[:-1, 3] - pieces[:-1, 2], out=pieces[1:, 0])
+        data = outside(self.data, starts, ends, changed)
+        if stamps is not None and stamps.at is starts:
+            stamps = Stamps(np.ascontiguousarray(pieces[1:, 0]), stamps.seconds, stamps.resolution)
+        elif stamps is not None:
             stamps = _carried(stamps, pieces, len(data))
-        return self.derive(data, pieces, stamps=stamps, wrapping=wrapping)
+        if self.pieces is None or not data or not _runs_on(self.pieces, size):
+            return self.derive(data, pieces, stamps=stamps, wrapping=wrapping)
+        if stamps is None and self.stamps is not None:
+            stamps = _carried(self.stamps, pieces, len(data))
+        wrappings = self.wrappings if wrapping is None else (*self.wrappings, wrapping)
+        cut = _cut(self.pieces, pieces[:, 2], pieces[:, 3])
+        return Transcript(self.log, data, cut, stamps=stamps, wrappings=wrappings, mark=self.mark)
 
     def derive(
         self,
@@ -364,6 +384,94 @@ class Transcript:
         if self.pieces is not None:
             pieces = _composed(self, pieces, len(data))
         return Transcript(self.log, data, pieces, stamps=stamps, wrappings=wrappings, mark=self.mark)
+
+
+def _runs_on(pieces: _Offsets, size: int) -> bool:
+    """Whether pieces lie end to end in the log, and the text of each is as the log has it."""
+    following = np.append(pieces[1:, 0], size)
+    return bool(
+        (pieces[1:, 1] == pieces[:-1, 3]).all()
+        and (pieces[:, 2] + following - pieces[:, 0] <= pieces[:, 3]).all()
+    )
+
+
+def _cut(pieces: _Offsets, froms: _Offsets, tos: _Offsets) -> _Offsets:
+    """The pieces of what a text has between each of `froms` and its one of `tos`, of a text that runs on.
+
+    What the log has between two pieces belongs to the second one, and all behind the last to that.
+    """
+    filled = tos > froms
+    froms, tos = froms[filled], tos[filled]
+    at = pieces[:, 0]
+    # A piece begins wherever a stretch does, and where a piece of the text begins inside of one.
+    stretch = np.searchsorted(froms, at, side="right") - 1
+    inside = (stretch >= 0) & (at > froms[stretch]) & (at < tos[stretch])
+    own = np.searchsorted(at, froms, side="right") - 1
+    if inside.any():
+        begins = np.concatenate([froms, at[inside]])
+        order = np.argsort(begins, kind="stable")
+        begins = begins[order]
+        own = np.concatenate([own, np.flatnonzero(inside)])[order]
+        stretch = np.cumsum(order < len(froms)) - 1
+        stops = np.minimum(np.append(begins[1:], tos[-1]), tos[stretch])
+    else:
+        begins, stops = froms, tos
+    cut = np.empty((len(begins), 4), np.int64)
+    lengths = stops - begins
+    cut[0, 0] = 0
+    np.cumsum(lengths[:-1], out=cut[1:, 0])
+    cut[:, 2] = pieces[own, 2] + begins - at[own]
+    cut[:, 3] = cut[:, 2] + lengths
+    cut[0, 1] = pieces[0, 1]
+    cut[1:, 1] = cut[:-1, 3]
+    cut[-1, 3] = pieces[-1, 3]
+    return cut
+
+
+def outside(
+    data: bytes,
+    starts: _Offsets,
+    ends: _Offsets,
+    changed: tuple[_Offsets, npt.NDArray[np.uint8]] | None = None,
+) -> bytes:
+    """The bytes outside of some stretches, as of :meth:`Transcript.without`."""
+    if len(starts) < _FEW and changed is None:
+        froms, tos = [0, *ends.tolist()], [*starts.tolist(), len(data)]
+        return b"".join([data[a:b] for a, b in zip(froms, tos, strict=True)])
+    import pyarrow as pa  # noqa: PLC0415  it takes longer to import than small logs to read
+
+    # Stretches and what is between them alternate, as the values of an array of binaries; those that are kept
+    # are filtered out of it, which copies them one behind the other.
+    written = io.BytesIO()
+    at = 0
+    for first in range(0, len(starts), _PORTION):
+        here, there = starts[first : first + _PORTION], ends[first : first + _PORTION]
+        limit = int(starts[first + _PORTION]) if first + _PORTION < len(starts) else len(data)
+        small = limit - at < 1 << 31
+        bounds = np.empty(2 * len(here) + 2, np.int32 if small else np.int64)
+        bounds[0], bounds[-1] = 0, limit - at
+        np.subtract(here, at, out=bounds[1:-1:2], casting="same_kind")
+        np.subtract(there, at, out=bounds[2:-1:2], casting="same_kind")
+        text: memoryview | npt.NDArray[np.uint8] = memoryview(data)[at:limit]
+        if changed is not None:
+            low, high = np.searchsorted(changed[0], [at, limit])
+            if low < high:
+                text = np.frombuffer(text, np.uint8).copy()
+                text[changed[0][low:high] - at] = changed[1][low:high]
+        values = pa.Array.from_buffers(
+            pa.binary() if small else pa.large_binary(),
+            len(bounds) - 1,
+            [None, pa.py_buffer(bounds), pa.py_buffer(text)],
+        )
+        kept = np.zeros(len(bounds) - 1, np.bool_)
+        kept[::2] = True
+        buffer = values.filter(pa.array(kept)).buffers()[2]
+        if buffer is not None:
+            written.write(buffer)
+        at = limit
+    if not len(starts):
+        return data
+    return written.getvalue()
 
 
 def _carried(stamps: Stamps, pieces: _Offsets, size: int) -> Stamps:

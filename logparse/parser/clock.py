@@ -3,40 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from logparse.model import Build, Contents, Timing, TimingSource
+from logparse.model import Build, Contents, Kind, Step, Timing, TimingSource
 
-__all__ = ["timed"]
+__all__ = ["origin", "timed"]
+
+# What stands before a build's first words in a transcript: a CI system's own lines, mostly.
+_BEFORE = (Kind.UNKNOWN, Kind.BLANK, Kind.WARNING)
+
+
+def origin(build: Build) -> float | None:
+    """The stamp before the first words that a build's own builder printed, from which its steps are counted.
+
+    ``None`` if there is no stamp so early.
+    """
+    tape, transcript = build.tape, build.transcript
+    for index in range(build.first, build.last):
+        if tape.kinds[index] not in _BEFORE:
+            return transcript.time(tape.element(index).start)
+    return None
 
 
 def timed(decode: Callable[[Build], Contents], build: Build) -> Contents:
     """Read the views of `build`, and time those steps that the builder itself did not.
 
     A step begins with its header's stamp and ends with that of the first line behind it, which is the next
-    step's header or the builder's closing words. Two stamps are right to within their resolution; where
-    stamps run backwards, nothing is said.
+    step's header or the builder's closing words. Two stamps are right to within their resolution; where they
+    run backwards, nothing is said. A step of which the builder told the seconds, but not since when, gets
+    its start only.
     """
     contents = decode(build)
-    transcript = build.transcript
-    stamps = transcript.stamps
-    if stamps is None or not build.tape:
+    stamps = build.transcript.stamps
+    first = origin(build) if stamps is not None else None
+    if stamps is None or first is None:
         return contents
-    origin = transcript.time(build.tape.element(build.first).end - 1)
     for step in contents.steps:
-        if step.timing.source is not TimingSource.NONE and step.timing.started is not None:
+        start = build.transcript.time(step.start)
+        if start is None or start < first:
             continue
-        start = transcript.time(step.start)
-        end = transcript.time(step.end) if step.end < len(transcript.data) else transcript.time(step.end - 1)
-        if start is None or end is None or origin is None or end < start or start < origin:
-            continue
-        if step.timing.source is not TimingSource.NONE:
-            continue
-        seconds = end - start
-        step.timing = Timing(
-            started=start - origin,
-            seconds=seconds,
-            low=max(0.0, seconds - stamps.resolution),
-            high=seconds + stamps.resolution,
-            source=TimingSource.PREFIX,
-        )
+        if step.timing.source is TimingSource.NONE:
+            step.timing = _between(step, start, start - first, stamps.resolution)
+        elif step.timing.source is TimingSource.CLOCK and step.timing.started is None:
+            step.timing = replace(step.timing, started=start - first)
     return contents
+
+
+def _between(step: Step, start: float, started: float, resolution: float) -> Timing:
+    transcript = step.transcript
+    end = transcript.time(min(step.end, len(transcript.data) - 1))
+    if end is None or end < start:
+        return step.timing
+    seconds = end - start
+    return Timing(
+        started=started,
+        seconds=seconds,
+        low=max(0.0, seconds - resolution),
+        high=seconds + resolution,
+        source=TimingSource.PREFIX,
+    )

@@ -10,13 +10,29 @@ from __future__ import annotations
 from logparse.model import Transcript
 from logparse.parser.format import Wrapping
 from logparse.parser.wrappings.bom import BOM
+from logparse.parser.wrappings.endings import ENDINGS
+from logparse.parser.wrappings.engine_api import ENGINE_API
+from logparse.parser.wrappings.folds import FOLDS
+from logparse.parser.wrappings.json_lines import JSON_LINES
+from logparse.parser.wrappings.lone_stamps import LONE_STAMPS
+from logparse.parser.wrappings.powershell import POWERSHELL
+from logparse.parser.wrappings.prefixes import PREFIXES
 
 __all__ = ["WRAPPINGS", "unwrap"]
 
-WRAPPINGS: tuple[Wrapping, ...] = (BOM,)
+WRAPPINGS: tuple[Wrapping, ...] = (
+    JSON_LINES,
+    FOLDS,
+    LONE_STAMPS,
+    PREFIXES,  # with the byte order mark before the first, if there is one
+    BOM,
+    ENDINGS,
+    POWERSHELL,
+    ENGINE_API,  # not before line ends are as they were written
+)
 """Every wrapping, in the order in which they are tried."""
 
-_DEEPEST = 6
+_DEEPEST = 8
 
 
 def unwrap(transcript: Transcript) -> list[Transcript]:

@@ -1,0 +1,51 @@
+"""Time stamps on lines of their own, each before the line it belongs to, as log viewers are copied.
+
+::
+
+    2026-01-25 11:31:48.927
+    Step #0: Step 1/43 : FROM node:22-alpine AS base
+
+Known from copies of Google's Logs Explorer, in which stamp and text are cells of a table.
+"""
+
+from __future__ import annotations
+
+import re
+
+from logparse.log import Stamps
+from logparse.model import Transcript
+from logparse.parser.format import Wrapping
+from logparse.parser.wrappings.layouts import find_prefixes
+from logparse.parser.wrappings.marks import lines_of
+from logparse.parser.wrappings.stamps import STAMPS, unrolled
+from logparse.parser.wrappings.stretches import bytes_of
+
+__all__ = ["LONE_STAMPS"]
+
+_LINES = 60
+_SHARE = 0.4
+"""Lines of a text that are stamps: half of them, but for texts of several lines."""
+
+_KINDS = [re.compile(rb"[ \t]{0,8}" + STAMPS[kind] + rb"[ \t]{0,4}\r?\n") for kind in ("iso", "go", "clock")]
+_BEGINS = b" \t0123456789"
+
+
+def _peel(transcript: Transcript) -> list[Transcript]:
+    data = transcript.data
+    if data[:1] not in _FIRST and not any(kind.search(data, 0, 4096) for kind in _KINDS[:1]):
+        return []
+    lines = lines_of(data, _LINES)
+    for kind in _KINDS:
+        stamps = sum(kind.fullmatch(line + b"\n") is not None for line in lines)
+        if stamps < 2 or stamps < _SHARE * len(lines):  # noqa: PLR2004 - one may be a program's
+            continue
+        found = find_prefixes(data, kind, _BEGINS)
+        if len(found.starts) and bytes_of(found.starts, found.ends) < len(data):
+            times = Stamps(found.starts, unrolled(found.seconds), 10.0**-found.digits)
+            return [transcript.without(found.starts, found.ends, stamps=times, wrapping="lone-stamps")]
+    return []
+
+
+_FIRST = tuple(bytes([byte]) for byte in _BEGINS)
+
+LONE_STAMPS = Wrapping("lone-stamps", _peel)
