@@ -12,7 +12,7 @@ import json
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from logparse.model import Kind, Tape
 from logparse.parser.classic.markers import (
@@ -45,7 +45,8 @@ from logparse.parser.classic.markers import (
     STEP,
     StepGroup,
 )
-from logparse.parser.classic.regular import find_regular_steps
+from logparse.parser.classic.places import Places
+from logparse.parser.classic.regular import Run, find_regular
 
 __all__ = ["Cutter"]
 
@@ -80,31 +81,43 @@ class Landmarks:
     A parser that looked for the next marker anew at every step would read a log of n steps n times when
     the marker is missing. Here the next place is remembered until it is passed, so all calls together
     read the log once; :meth:`all` reads it once more for the rare questions that cannot be answered so.
+
+    Parameters
+    ----------
+    data, literal
+        The log and the substring.
+    places
+        All places, if they are known.
     """
 
     __slots__ = ("_all", "_data", "_literal", "_next")
 
-    def __init__(self, data: bytes, literal: bytes) -> None:
+    def __init__(self, data: bytes, literal: bytes, places: memoryview | None = None) -> None:
         self._data = data
         self._literal = literal
         self._next = -1
-        self._all: array[int] | None = None
+        self._all: Sequence[int] | None = places
 
     def after(self, offset: int) -> int:
         """The first place at or behind `offset`, or the log's size; `offset` must not fall between calls."""
         if self._next < offset:
-            found = self._data.find(self._literal, offset)
-            self._next = found if found >= 0 else len(self._data)
+            if self._all is not None:
+                index = bisect_left(self._all, offset)
+                self._next = self._all[index] if index < len(self._all) else len(self._data)
+            else:
+                found = self._data.find(self._literal, offset)
+                self._next = found if found >= 0 else len(self._data)
         return self._next
 
-    def all(self) -> array[int]:
+    def all(self) -> Sequence[int]:
         """All places."""
         if self._all is None:
-            self._all = array("q")
+            places = array("q")
             found = self._data.find(self._literal)
             while found >= 0:
-                self._all.append(found)
-                found = self._data.find(self._literal, found + len(self._literal))
+                places.append(found)
+                found = self._data.find(self._literal, found + 1)
+            self._all = places
         return self._all
 
 
@@ -132,11 +145,13 @@ class Cutter:
         self.tape = Tape()
         self.builds = [0]
         large = self.size >= _LARGE if regular is None else regular
-        self._regular = find_regular_steps(data) if large else iter(())
+        self._places = Places(data) if large else None
+        self._regular = find_regular(data, self._places) if self._places else iter(())
         self._run_ahead = next(self._regular, None)
-        self._contexts = Landmarks(data, CONTEXT)
-        self._removals = Landmarks(data, REMOVAL)
-        self._failures = Landmarks(data, NON_ZERO)
+        known = self._places
+        self._contexts = Landmarks(data, CONTEXT, known.contexts.data if known else None)
+        self._removals = Landmarks(data, REMOVAL, known.removals.data if known else None)
+        self._failures = Landmarks(data, NON_ZERO, known.failures.data if known else None)
         self._late: tuple[int, re.Match[bytes] | None] = (-1, None)
         self._removed: set[bytes] | None = None
         self._started: dict[bytes, list[int]] = {}
@@ -179,7 +194,8 @@ class Cutter:
                 # A log may have lost its head; but once a step was seen, only a first one begins a build.
                 start = match.start()
                 if (not self._any_step or match[1] in {b"0", b"1"}) and (
-                    LINE_START.search(self.data, max(0, start - 64), start) is not None
+                    self.data.endswith(b"\n", 0, start)
+                    or LINE_START.search(self.data, max(0, start - 64), start) is not None
                 ):
                     self._first_step = start
                     break
@@ -207,11 +223,8 @@ class Cutter:
         run = self._run_ahead
         while run is not None and run.start < position:
             run = self._run_ahead = next(self._regular, None)
-        if run is not None and run.start == position and self._continues(run.number, run.total):
-            self._header = len(self.tape) + run.kinds.rfind(Kind.HEADER)
-            self.tape.kinds += run.kinds
-            self.tape.ends.frombytes(run.ends)
-            self._number = run.last_number
+        if run is not None and run.start == position and self._joins(run):
+            self._take(run)
             return run.end
         match = STEP.match(self.data, position)
         if match is not None:
@@ -219,6 +232,33 @@ class Cutter:
             if self._continues(int(match[StepGroup.NUMBER]), -1 if total is None else int(total)):
                 return self._step(match)
         return self._line(position, self.size)
+
+    def _joins(self, run: Run) -> bool:
+        """Whether a run's first line is what it was taken for, and begin its build if it begins one."""
+        if run.number >= 0:
+            return self._continues(run.number, run.total)
+        kinds = self.tape.kinds
+        if self._has_steps:
+            self._begin()
+        elif len(kinds) > self.builds[-1] and kinds[-1] == Kind.CONTEXT:
+            return False
+        return True
+
+    def _take(self, run: Run) -> None:
+        """Append a run to the tape, and stand where its last line leaves the machine."""
+        first = len(self.tape)
+        self.tape.kinds += run.kinds
+        self.tape.ends.frombytes(run.ends)
+        if run.builds:
+            self.builds += [first + element for element in run.builds]
+            self._triggers = False
+        has_steps = run.header >= 0
+        self._header = first + run.header if has_steps else -1
+        self._number, self._total = run.last_number, run.last_total
+        self._has_steps = has_steps
+        self._any_step = self._any_step or Kind.HEADER in run.kinds
+        self._open = run.is_open
+        self._ended = not run.is_open
 
     def _continues(self, number: int, total: int) -> bool:
         """Whether a step's count belongs to the build at hand, or begins the next one."""
@@ -397,9 +437,13 @@ class Cutter:
 
     def _far_removal(self, position: int, container: bytes) -> int:
         """Where `container` is removed, when that is not the first place that looks so; -1 if nowhere."""
-        if self._removed is None:
-            self._removed = set(REMOVAL_ID.findall(self.data))
-        if container not in self._removed:
+        if self._places is not None:
+            is_removed = self._places.speaks_of(container)
+        else:
+            if self._removed is None:
+                self._removed = set(REMOVAL_ID.findall(self.data))
+            is_removed = container in self._removed
+        if not is_removed:
             return -1
         for place in self._places_of(container, position):
             if self._removes(place, position, container):
@@ -454,24 +498,10 @@ class Cutter:
         first = bisect_left(places, position)
         command = self._command()
         # The builder repeats the instruction when its command fails. That is the surest end there is.
-        ends = [
-            place
-            for place in places[first : first + _COMPARED]
-            if command and self.data.endswith(command, position, place - 1)
-        ]
-        if ends and self._header >= 0:
-            # In a log of several builds, a later one may fail at the same step, behind the same header.
-            header = self.data[slice(*self.tape.element(self._header)[1:])].strip()
-            again = self.data.find(header, position, ends[-1])
-            ends = [place for place in ends if again < 0 or place < again]
-        if ends:
-            # The command may have printed that sentence, too: the last one counts, but for other builds'.
-            end = ends[0]
-            for place in ends[1:]:
-                if FIRST_STEP.search(self.data, end, place) or self.data.find(CONTEXT, end, place) >= 0:
-                    break
-                end = place
-            return self._fail(position, end, end - 1 - len(command))
+        if command:
+            end = self._closing(position, command, places[first : first + _COMPARED])
+            if end >= 0:
+                return self._fail(position, end, end - 1 - len(command))
         end = self.size
         for match in BOUNDARY.finditer(self.data, max(position - 1, 0)):
             if match["build"] is not None:
@@ -488,6 +518,29 @@ class Cutter:
         if words < end:
             self.tape.add(Kind.FAILURE, end)
             self._end()
+        return end
+
+    def _closing(self, position: int, command: bytes, places: Sequence[int]) -> int:
+        """Which of some `` returned a non-zero code: `` the builder said of a command; -1 if none.
+
+        The command may have printed that sentence, too: the last one counts, but for other builds'.
+        """
+        header = self.data[slice(*self.tape.element(self._header)[1:])].strip()
+        end = seen = -1
+        for place in places:
+            if end >= 0:
+                # Behind the next context it is about another build.
+                if self.data.find(CONTEXT, seen, place) >= 0:
+                    break
+                seen = place
+            if not self.data.endswith(command, position, place - 1):
+                continue
+            # In a log of several builds, a later one may fail at the same step, behind the same header.
+            if self.data.find(header, max(position, end), place + len(header)) >= 0:
+                break
+            if end >= 0 and FIRST_STEP.search(self.data, end, place):
+                break
+            end = seen = place
         return end
 
     def _command(self) -> bytes:

@@ -19,11 +19,14 @@ __all__ = [
     "COMMANDS",
     "COMPOSE",
     "CONTEXT",
+    "CONTEXT_LINE",
     "FIRST_STEP",
     "GLUED_CLOSING",
     "GLUED_TO",
     "GLUED_WORD_ERROR",
     "GOING_ON",
+    "HEAD",
+    "HIDDEN",
     "KIND_OF",
     "LATE_REMOVAL",
     "LINE",
@@ -31,7 +34,6 @@ __all__ = [
     "LINE_START",
     "NON_ZERO",
     "NON_ZERO_CODE",
-    "PLAIN_PULL",
     "PROGRESS",
     "REMOVAL",
     "REMOVAL_ID",
@@ -216,18 +218,19 @@ _PULL = (
     + _REST
     + rb")*"
 )
-PLAIN_PULL = re.compile(
-    rb"[^\s:]{1,128}: Pulling from [^\n]*\n(?:"
-    + _ID
-    + rb": [^\n]*\n)*(?:Digest: [^\n]*\n)?(?:Status: [^\n]*\n)?"
-)
-"""All lines of a pull as a pipe gets them: the common case of what is taken for one below, and faster."""
+HEAD = re.compile(rb"[^\s:]{1,128}: (?:(Pulling from )|digest: sha256:)")
+"""How a pull begins, with a group, and how a push ends."""
+
+HIDDEN = re.compile(rb"\r[S\x1b]")
+"""What stands before a build's first step, or in it, where one begins in the middle of a line."""
+
+_CONTEXT_LINE = rb"(?:Sending build context to Docker daemon *(?:[0-9.]{1,16} ?[kKMGT]?i?B)?\r{0,8})+"
+CONTEXT_LINE = re.compile(_CONTEXT_LINE + rb"\n")
+"""A line about the context and nothing else."""
 
 _LINES: dict[Kind, bytes] = {
     Kind.BLANK: rb"[ \t\r]*(?:\n|\Z)",
-    Kind.CONTEXT: (
-        rb"(?:Sending build context to Docker daemon *(?:[0-9.]{1,16} ?[kKMGT]?i?B)?\r{0,8})+(?:\n\r{0,8})?"
-    ),
+    Kind.CONTEXT: _CONTEXT_LINE + rb"(?:\n\r{0,8})?",
     Kind.RUNNING: rb" ---> Running in (?P<container>" + _ID + rb")(?:\r{0,8}\n)?",
     Kind.CACHED: rb" ---> Using cache" + _END,
     Kind.IMAGE: rb" ---> (?:" + _ID + rb")?" + _END,
