@@ -321,8 +321,13 @@ class Step:
 
     @property
     def span(self) -> Span:
-        """The bytes of the whole step."""
+        """The bytes of the whole step in its transcript."""
         return Span(self.start, self.end)
+
+    @property
+    def log_span(self) -> Span:
+        """Where it is in the log, which is elsewhere if something stood around the builder's lines."""
+        return self.transcript.hull(self.start, self.end)
 
     @property
     def header(self) -> Span:

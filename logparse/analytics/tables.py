@@ -188,7 +188,7 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
     for index, step in enumerate(build.steps):
         timing = step.timing
         first_line, last_line = step.lines or (None, None)
-        whole = step.transcript.hull(step.start, step.end)
+        whole = step.log_span
         yield (
             key,
             index,

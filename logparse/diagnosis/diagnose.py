@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from logparse.diagnosis.confidence import NOTHING, Tier, confidence
-from logparse.diagnosis.fingerprint import fingerprint
+from logparse.diagnosis.fingerprint import fingerprint, identity, unwrapped
 from logparse.diagnosis.lines import Row, named, rows, shown
 from logparse.diagnosis.root_line import Found, inherited, rank, search
 from logparse.diagnosis.rules import UNKNOWN, Role, Rule, RuleBook, default_rules, patience_of
@@ -22,6 +23,8 @@ _NEAR = 12
 _TELLING, _VAGUE, _FINAL = 70.0, 40.0, 92.0
 """Scores that a line must reach to explain more than the command does: where the exit code is one that only
 few tools leave with, where it could be anything's, and where the command itself ends with a failure."""
+_CLOSING = 16
+"""Lines of the builder's closing words that are looked at."""
 _COMMON_EXITS = frozenset({1, 2, 100, 128})
 
 _COMPOSE = re.compile(rb"(?:ERROR: )?Service '[^'\n]{1,256}' failed to build ?: ?\Z")
@@ -41,6 +44,8 @@ class _Verdict:
     others: Sequence[Found] = ()
     says: str = ""
     """What the fingerprint is made of, where it is not the root line."""
+    closing: bool = False
+    """Whether the root line is the builder's."""
 
 
 def diagnose(build: Build, *, rules: RuleBook | None = None) -> Diagnosis:
@@ -74,7 +79,7 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
         verdict.subject,
         verdict.row,
         root,
-        step.text if step else "",
+        _instruction(build, step),
         *(one.row.text for one in verdict.others if one.row.cut is None),
     )
     diagnosis = Diagnosis(
@@ -89,35 +94,57 @@ def explain(build: Build, book: RuleBook) -> tuple[Diagnosis, Tier]:
         confidence=confidence(verdict.tier) if root else NOTHING,
         candidates=_candidates(build, verdict, root),
         subject=subject,
-        fingerprint=fingerprint(verdict.cause, verdict.says or (root.text if root else "")),
+        fingerprint=fingerprint(verdict.cause, _said(verdict, subject, root)),
     )
     return diagnosis, verdict.tier
 
 
+def _said(verdict: _Verdict, subject: Mapping[str, str], root: Line | None) -> str:
+    """What the fingerprint is made of."""
+    if verdict.says or root is None:
+        return verdict.says
+    known = identity(verdict.rule.identity, subject) if verdict.rule is not None else ""
+    return known or (unwrapped(root.text) if verdict.closing else root.text)
+
+
+def _instruction(build: Build, step: Step | None) -> str:
+    """The failing instruction, or the name of what failed that is no instruction."""
+    if step is not None:
+        return step.text
+    return next((vertex.name for vertex in reversed(build.vertices) if vertex.error is not None), "")
+
+
 def _verdict(build: Build, step: Step | None, book: RuleBook) -> _Verdict:
     failure = build.failure
-    closing = _last_row(build, failure.span) if failure is not None else None
+    words = _words(build, failure.span) if failure is not None else ()
+    closing = words[0] if words else None
+    instruction = _instruction(build, step)
     if closing is not None and build.exit_code is None:
-        return _builder(build, closing, step, book)
+        verdict = _builder(build, words, instruction, book)
+        if verdict.rule is None or verdict.rule.role is Role.CAUSE:
+            return verdict
+        # All that the builder says is that the command failed.
     if build.image_id is not None and failure is None:
         # The builder finished; what failed came later, and the log does not show it.
         return _Verdict(Tier.LAST)
     spans = _programs(build, step.outputs if step is not None else _outputs(build))
-    instruction = step.text if step is not None else ""
     patience = patience_of(build.log)
     found = rank(search(rows(build.transcript, spans), book, instruction, patience), build.exit_code)
     silent = _silent(build, found, closing, instruction, book)
     if silent is not None:
         return silent
     if not found:
-        return _Verdict(Tier.LAST, row=closing or _last_row(build, build.span))
+        last = closing or _last_row(build, build.span)
+        says = f"{instruction}\n{build.exit_code}" if closing is not None and instruction else ""
+        return _Verdict(Tier.LAST, row=last, says=says)
     verdict = _spoken(found)
     if verdict.rule is None and failure is None:
         # Some daemons leave out the words by which their messages are told from a program's.
         last = _last_row(build, spans[-1])
-        words = _builder(build, last, step, book) if last is not None else verdict
-        return words if words.rule is not None else verdict
-    return verdict
+        if last is not None:
+            closed = _builder(build, (last,), instruction, book)
+            return closed if closed.rule is not None else verdict
+    return verdict if verdict.rule is not None else _hinted(build, verdict, instruction, book)
 
 
 def _outputs(build: Build) -> tuple[Span, ...]:
@@ -143,16 +170,26 @@ def _last_row(build: Build, span: Span) -> Row | None:
     return last
 
 
-def _builder(build: Build, closing: Row, step: Step | None, book: RuleBook) -> _Verdict:
-    """The builder itself failed: its closing words are the root line."""
-    instruction = step.text if step is not None else ""
+def _words(build: Build, span: Span) -> tuple[Row, ...]:
+    """The builder's closing words: their last line, which says it best, and the latest few before it."""
+    return tuple(reversed(deque(rows(build.transcript, (span,)), maxlen=_CLOSING)))
+
+
+def _builder(build: Build, words: Sequence[Row], instruction: str, book: RuleBook) -> _Verdict:
+    """The builder itself failed: one of its closing words is the root line, most likely the last."""
     patience = patience_of(build.log)
-    for rule in book.builder:
-        if rule.applies(instruction, patience):
-            subject = rule.match(closing.text, patience)
-            if subject is not None:
-                return _Verdict(Tier.BUILDER, closing, rule, rule.cause, subject)
-    return _Verdict(Tier.LOOKS, closing)
+    wrapped = None
+    for row in words:
+        for rule in book.builder:
+            subject = rule.match(row.text, patience)
+            context = rule.named_in(instruction, patience) if subject is not None else None
+            if subject is None or context is None:
+                continue
+            verdict = _Verdict(Tier.BUILDER, row, rule, rule.cause, context | subject, closing=True)
+            if rule.role is Role.CAUSE:
+                return verdict
+            wrapped = wrapped or verdict
+    return wrapped or _Verdict(Tier.LOOKS, words[0], closing=True)
 
 
 def _silent(
@@ -164,7 +201,7 @@ def _silent(
         return None
     best = found[0].score if found else 0.0
     for rule in book.command:
-        if rule.exits and exit_code not in rule.exits:
+        if rule.role is not Role.CAUSE or (rule.exits and exit_code not in rule.exits):
             continue
         vague = _VAGUE if exit_code in _COMMON_EXITS else _TELLING
         if best >= (vague if rule.exits else _FINAL):
@@ -173,6 +210,18 @@ def _silent(
         if subject is not None:
             return _Verdict(Tier.SILENT, closing, rule, rule.cause, subject, found, says=instruction)
     return None
+
+
+def _hinted(build: Build, verdict: _Verdict, instruction: str, book: RuleBook) -> _Verdict:
+    """`verdict` with the cause that the command hints at, where no rule knows what was printed."""
+    exit_code, patience = build.exit_code, patience_of(build.log)
+    for rule in book.command:
+        if exit_code is None or rule.role is Role.CAUSE or (rule.exits and exit_code not in rule.exits):
+            continue
+        subject = rule.match(instruction, patience)
+        if subject is not None and subject.get("code", str(exit_code)) == str(exit_code):
+            return replace(verdict, tier=Tier.SYMPTOM, rule=rule, cause=rule.cause, subject=subject)
+    return verdict
 
 
 def _spoken(found: Sequence[Found]) -> _Verdict:

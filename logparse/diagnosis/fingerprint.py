@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 
-from logparse.secrets import mask
+from logparse.secrets import MASK, mask
 
-__all__ = ["fingerprint", "masked"]
+__all__ = ["fingerprint", "identity", "masked", "unwrapped"]
 
 _VERSION = "v1"
 """Changes when the masks do, since every fingerprint changes with them."""
@@ -29,6 +30,8 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"\b\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:[.,]\d{1,9})?Z?)?", "<time>"),
         (r"\b\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?\b", "<time>"),
+        # BuildKit's references to what it keeps: two ids of base 36, or a UUID and one.
+        (r"\b(?:[0-9a-z]{25}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})::[0-9a-z]{25}\b", "<id>"),
         (r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "<id>"),
         (r"\bsha\d{1,3}[:-][0-9a-fA-F]{6,128}\b", "<id>"),
         (r"\b0x[0-9a-fA-F]{1,16}\b", "<id>"),
@@ -36,7 +39,10 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b", "<address>"),
         # Names of temporary files and folders, which are random behind a fixed beginning.
         (r"/(?:tmp|var/tmp|private/tmp)/[^\s'\":,;)]{1,256}", "<temp>"),
-        (r"\b(docker-builder|pip-[a-z-]{1,32}-|tmp|npm-)\w{4,64}", r"\1<id>"),
+        (r"\b(docker-builder|buildkit-mount|pip-[a-z-]{1,32}-|tmp|npm-)\w{4,64}", r"\1<id>"),
+        # Snapshots and leases of BuildKit's.
+        (r"\bextract-\d{1,18}-[\w-]{4}(?![\w-])", "extract-<id>"),
+        (r"(?<=[\"' ])(?=[a-z]{0,24}\d)(?=[0-9]{0,24}[a-z])[0-9a-z]{25}(?=[\"':,])", "<id>"),
         (r"/node_modules/\.[\w-]{1,64}", "/node_modules/<id>"),
         # Versions in paths and URLs; a version that a package is asked for in stays.
         (r"(?<=[/_-])v?\d{1,9}(?:\.\d{1,9}){1,4}[\w.+~:-]{0,64}", "<version>"),
@@ -64,6 +70,55 @@ def masked(text: str) -> str:
     return text.strip()
 
 
+# How builders and their clients lead up to what went wrong. Each version has its own words for it.
+_LEAD = re.compile(
+    r"(?:"
+    r"(?:ERROR|Error|error): "
+    r"|Error response from daemon: "
+    r"|target [^\s:]{1,128}: "
+    r"|Service '?[^'\s]{1,128}'? failed to build ?: "
+    r"|failed to (?:build|solve(?: with frontend [\w.-]{1,64})?|create LLB definition|execute bake): "
+    r"|failed to (?:compute cache key|load cache key|receive status|authorize): "
+    r"|rpc error: code = \w{1,32} desc = "
+    r"|(?:error )?building at STEP \".{0,1024}?\": "
+    r"|(?:error )?creating build container: "
+    r"|error building (?:image|stage): "
+    r"|(?:COPY|ADD) failed: "
+    r")"
+)
+_LEADS = 12
+
+
+def unwrapped(text: str) -> str:
+    """A builder's closing words without what leads up to them."""
+    place = 0
+    for _ in range(_LEADS):
+        lead = _LEAD.match(text, place)
+        if lead is None:
+            break
+        place = lead.end()
+    return text[place:] or text
+
+
+# Parts of names that a builder may add or leave out.
+_SPELLINGS = {
+    "image": re.compile(r"^(?:(?:index\.|registry-1\.)?docker\.io/)?(?:library/)?|:latest$"),
+    "file": re.compile(r"^(?:\./|/){1,8}|/$"),
+}
+
+
+def identity(names: Iterable[str], subject: Mapping[str, str]) -> str:
+    """The text by which failures are told apart that name the same things: empty if one is not known."""
+    parts = []
+    for name in names:
+        value = subject.get(name, "")
+        if not value or value == MASK:
+            return ""
+        spelling = _SPELLINGS.get(name)
+        parts.append(f"{name}: {spelling.sub('', value) if spelling is not None else value}")
+    return "\n".join(parts)
+
+
 def fingerprint(cause: str, text: str) -> str:
     """``v1:`` and 16 hexadecimal digits: the failure's id.
 
@@ -72,7 +127,8 @@ def fingerprint(cause: str, text: str) -> str:
     cause
         The class of failure.
     text
-        The root line, or the instruction where a command failed in silence.
+        The root line; the instruction where a command failed in silence; what the builder names in closing
+        words that each version of it puts in its own way.
     """
     digest = hashlib.sha256(f"{cause}\n{masked(text)}".encode("utf-8", "replace"))
     return f"{_VERSION}:{digest.hexdigest()[:16]}"

@@ -39,7 +39,7 @@ _TRACES = ("+ ", "++ ")
 """How the shell's trace of a command begins: what was run, not what came of it."""
 
 _WORTH = {Role.CAUSE: 100.0, Role.SYMPTOM: 52.0, Role.WRAPPER: 34.0, Role.WARNING: 0.0}
-_STRONG, _WEAK, _LAST = 66.0, 44.0, 36.0
+_STRONG, _WEAK, _LAST, _WELL = 66.0, 44.0, 36.0, 12.0
 _EXIT_BONUS, _RED_BONUS = 8.0, 1.0
 _PER_DOUBLING, _FARTHEST = 5.0, 48.0
 
@@ -51,7 +51,7 @@ class _Looks:
         "rror", "ERROR", "atal", "FATAL", "ailed", "FAILED", "ailure", "annot", "an't", "nable to",
         "ould not", "not found", "o such", "nvalid", "xception", "issing", "enied", "efused", "anic",
         "bort", "ndefined", "nknown", "nsupported", "not supported", "equired", "equires", "ust be",
-        "not exist", "n't exist", "onflict", "ncompatible", "not installed", "ERR!",
+        "not exist", "n't exist", "onflict", "ncompatible", "not installed", "ERR!", "xpected ",
     )  # fmt: skip
     # ``error:`` with a word's edge on both sides: neither a package liberror nor a file errors.c counts.
     STRONG = re.compile(
@@ -64,7 +64,7 @@ class _Looks:
         r"\b(?:fatal|error|failed|failure|exception|panic(?:ked)?|abort(?:ed|ing)?|cannot|can['\u2019]t"
         r"|unable to|could not|couldn't|not found|no such|invalid|missing|denied|refused|undefined|unknown"
         r"|unsupported|not supported|required|requires|must be|(?:not|n't) exist|conflict\w{0,6}"
-        r"|incompatible|not installed)\b(?![-./\w])",
+        r"|incompatible|not installed)\b(?![-./\w])|\bexpected\b.{1,120}\b(?:got|but)\b",
         re.IGNORECASE,
     )
     # Lines of a tool at its ordinary work, whatever words occur in them.
@@ -76,6 +76,12 @@ class _Looks:
         r"|File \"|gcc |g\+\+ |cc |/bin/sh \S{0,200}libtool|\S{1,200}:\d{1,6}:in [`']|\[INFO\]|\[DEBUG\]"
         r"|\[info\]|\[WARN|\[warn\]|INFO[: ]|DEBUG[: ]|W: |Note: |In file included)"
         r"|\bwarning\b|\bWARN(?:ING)?\b|\b0 (?:errors?|failures?|failed)\b|\bdeprecated\b|No errors?\b",
+    )
+
+    # A program's last words that all is well are no reason for its failure.
+    WELL = re.compile(
+        r"(?:\b(?:ok|done|pass(?:ed)?|success(?:ful(?:ly)?)?|completed?|finished)|\b100 ?%)\W{0,3}$",
+        re.IGNORECASE,
     )
 
     @classmethod
@@ -246,13 +252,17 @@ def rank(evidence: Evidence, exit_code: int | None = None) -> list[Found]:
         if known is None or known.score < found.score:
             best[found.row.place] = found
     for row, worth in evidence.unknown:
+        if row.place in best:
+            # Known by the line before it, which announced it.
+            continue
         distance = max(0, end - row.place)
         best[row.place] = Found(
             row, None, {}, worth + _RED_BONUS * row.red - _far(distance), False, row.place, distance
         )
     last = evidence.last
     if last is not None and last.place not in best:
-        best[last.place] = Found(last, None, {}, _LAST, False, last.place, 0)
+        worth = _WELL if _Looks.WELL.search(last.text) else _LAST
+        best[last.place] = Found(last, None, {}, worth, False, last.place, 0)
     return sorted(best.values(), key=lambda found: (-found.score, -found.row.place))
 
 

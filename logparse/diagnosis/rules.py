@@ -14,8 +14,10 @@ recognised::
     counter = ["Unable to locate the config file"]            # lines that must not
 
 and optionally ``weight`` (how telling it is beside rules of its role), ``exits`` (exit codes of the tool that
-prints it), ``where``, ``pick``, ``unless`` (a pattern of lines it must not take) and ``instruction``
-(a pattern that the failing instruction must match).
+prints it), ``where``, ``pick``, ``unless`` (a pattern of lines it must not take), ``instruction`` (a pattern
+that the failing instruction must match, and whose groups name things as well) and ``identity``: the things
+named by which two such failures are the same, for what each builder words in its own way. Without it they
+are the same if the lines are.
 
 Anchors are what makes many rules cheap: a line is shown to a rule's pattern only if an anchor of it is in
 the line. Patterns carry a bound on every repetition, and those that come with the package take time in
@@ -106,7 +108,9 @@ class Where(StrEnum):
     BUILDER = "builder"
     """The builder's closing words."""
     COMMAND = "command"
-    """The failing instruction, when no line explains the failure. Without exit codes, it takes any."""
+    """The failing instruction, when no line explains the failure. Without exit codes, it takes any. Of the
+    role symptom, it names the cause, and what was printed last is the root line; where its pattern has a
+    `code`, the command left with that."""
 
 
 class Pick(StrEnum):
@@ -189,6 +193,7 @@ class Rule:
     pattern: str = field(repr=False)
     unless: str | None = field(default=None, repr=False)
     instruction: str | None = field(default=None, repr=False)
+    identity: tuple[str, ...] = ()
     samples: tuple[str, ...] = field(repr=False)
     counter: tuple[str, ...] = field(default=(), repr=False)
 
@@ -229,16 +234,21 @@ class Rule:
 
     def applies(self, instruction: str, patience: Patience | None = None) -> bool:
         """Whether the rule holds for a failing `instruction`; not if finding out takes too long."""
+        return self.named_in(instruction, patience) is not None
+
+    def named_in(self, instruction: str, patience: Patience | None = None) -> dict[str, str] | None:
+        """What a failing `instruction` names; ``None`` if the rule does not hold for it."""
         if self._instruction is None:
-            return True
+            return {}
         if patience is not None and patience.ended(self):
-            return False
+            return None
         try:
-            return self._instruction.search(instruction, timeout=TIME_OUT) is not None
+            found = self._instruction.search(instruction, timeout=TIME_OUT)
         except TimeoutError:
             if patience is not None:
                 patience.lose(self)
-            return False
+            return None
+        return {name: value for name, value in found.groupdict().items() if value} if found else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -368,6 +378,9 @@ def _rule(file: str, entry: Mapping[str, Any]) -> Rule:
         flaw = _flaw(entry[key]) if key in entry else None
         if flaw:
             raise RuleError(f"{where}: {key}: {flaw}.")
+    for name in entry.get("identity", ()):
+        if not any(f"(?P<{name}>" in entry.get(key, "") for key in ("pattern", "instruction")):
+            raise RuleError(f"{where}: identity: no group is called {name!r}.")
     if not all(entry["anchors"]):
         raise RuleError(f"{where}: an empty anchor is in every line.")
     try:
@@ -383,6 +396,7 @@ def _rule(file: str, entry: Mapping[str, Any]) -> Rule:
             pattern=entry["pattern"],
             unless=entry.get("unless"),
             instruction=entry.get("instruction"),
+            identity=tuple(entry.get("identity", ())),
             samples=tuple(entry["samples"]),
             counter=tuple(entry.get("counter", ())),
         )

@@ -1,19 +1,30 @@
 """Reading a log while it is written: chunks in, steps out as they complete, in bounded memory.
 
 A :class:`Feed` gathers chunks until there is enough to be worth a look, parses what it has like any log, and
-lets go of it but for the steps that have not ended: their first lines and the end of their output. So each
-byte is parsed about once, and memory depends neither on the log's size nor on that of any one step.
+lets go of it but for what the format says it has to see again to go on (:class:`.format.Carried`): the first
+lines of the steps that have not ended, the end of their output, and the builder's own lines that tell builds and
+stages apart. So each byte is parsed about once, and memory depends neither on the log's size nor on that of any
+one step.
+
+What is carried over are whole lines of the log, as they came, so that what is wrapped is unwrapped again.
 """
 
 from __future__ import annotations
 
+import codecs
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
-from logparse.model import Build, Builder, Log, Outcome, Span, Step, TimingSource
-from logparse.parser import parse
+from logparse.model import Build, Builder, Log, Span, Step, Transcript
+from logparse.parser import formats_of, read_texts
+from logparse.parser.format import Carried, Format
+from logparse.parser.wrappings.powershell import first_record
+from logparse.text import UTF16_MARKS
 
 __all__ = ["Fed", "Feed", "follow"]
 
@@ -21,10 +32,16 @@ _WINDOW = 4 << 20
 """Bytes that are gathered before they are parsed."""
 _KEPT = 1 << 18
 """Bytes of output that are kept of a step that goes on."""
-_HEAD = 1 << 14
-"""Bytes that are kept from its beginning."""
-_BEHIND = 1 << 16
-"""Bytes behind a build's result after which it is taken to be over."""
+_LEAST_KEPT = 1 << 14
+"""The same where many steps go on at once, and what is kept of a text in which no build has begun."""
+_MANY = 4
+_LONGEST_LINE = 8 << 20
+"""Bytes of a line without an end after which it is parsed like a whole one."""
+_LONGEST_HEAD = 1 << 20
+_LONGEST_OBJECT = 1 << 18
+"""Bytes in which the other end of a line, or of an object of JSON over several lines, is looked for."""
+_TOLD = 1 << 16
+"""Steps of a build that are remembered to have been told of."""
 
 
 class Fed(NamedTuple):
@@ -38,7 +55,7 @@ class Fed(NamedTuple):
         The step. Its text is that of a window of the log, in which the middle of a long output may be
         missing; so are its spans.
     start, end
-        Where it is in the whole log, in bytes.
+        Where it is in the whole log, in bytes; of a log in UTF-16, of its text in UTF-8.
     elided
         Bytes of its output that were let go.
     """
@@ -48,6 +65,45 @@ class Fed(NamedTuple):
     start: int
     end: int
     elided: int
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """What is remembered of a build that may go on.
+
+    Parameters
+    ----------
+    index
+        Its number among those of the log.
+    whole
+        Whether nothing of it was let go.
+    told
+        The steps that were told of.
+    stages
+        Numbers of its stages, where they are numbered as they appear.
+    first
+        Number, stage and stage's name of the first step that was carried over.
+    elided
+        Bytes of output that were let go, of steps that go on.
+    names
+        The most that was seen of names that a terminal cuts.
+    """
+
+    index: int
+    whole: bool = True
+    told: dict[Hashable, None] = field(default_factory=dict)
+    stages: dict[tuple[str | None, ...], int] = field(default_factory=dict)
+    first: tuple[int, int, str | None] | None = None
+    elided: dict[Hashable, int] = field(default_factory=dict)
+    names: dict[Hashable, str] = field(default_factory=dict)
+
+
+class _Part(NamedTuple):
+    """Bytes of the log: where they begin in it, and the build they were carried over for, if they were."""
+
+    place: int
+    data: bytes
+    owner: _Known | None
 
 
 class Feed:
@@ -62,9 +118,16 @@ class Feed:
 
     Notes
     -----
+    A step is told of once the log can say nothing more about it that counts: a ``FROM`` of BuildKit's, which may
+    go on later, once a step that is built on it has ended; one that failed once the builder has said why the
+    build stopped. Names that a terminal cuts and that no colour marks as ended are told of at a build's end.
+
     Pulls, messages and :attr:`~logparse.model.Step.timing`'s ``started`` need the whole log and are not
-    given. :attr:`last` is the build that was seen last, with its closing words and the end of the failing
-    step's output: enough for :func:`logparse.diagnose`.
+    given once part of their build was let go. :attr:`last` is the build that was seen last, with its closing
+    words and the end of the failing step's output: enough for :func:`logparse.diagnose`.
+
+    A line longer than 8 MB is cut there, and with it what it says if it is JSON. A bundle is one compressed
+    piece and cannot be fed.
 
     Examples
     --------
@@ -77,21 +140,23 @@ class Feed:
     """
 
     def __init__(self, *, builder: str | None = None, window: int = _WINDOW) -> None:
-        self._builder = builder
+        self._formats = tuple(
+            replace(each, read=partial(self._note, each)) for each in formats_of(builder)
+        )
+        self._format_of: dict[int, Format] = {}
         self._window = window
+        self._decoder = _Decoder()
+        # What has come and was not looked at, whether there is a line's end in it, and its size.
         self._fresh: list[bytes] = []
+        self._has_line = False
         self._fresh_size = 0
-        self._kept: list[tuple[int, bytes]] = []
-        """What was kept of earlier windows, each with its place in the log."""
+        self._parts: list[_Part] = []
+        self._carried = 0
         self._received = 0
-        self._index = -1
-        self._over = True
-        self._told: set[tuple[object, ...]] = set()
-        self._stages: dict[tuple[object, ...], tuple[int, str | None]] = {}
-        self._first_of_build = True
-        self._vertex = 0
-        self._window_stage: tuple[int, str | None] = (-1, None)
-        self._carried_stage: tuple[int, str | None] = (-1, None)
+        self._starts: dict[int, _Known] = {}
+        """Builds in parts that were not carried over for one, by their places."""
+        self._record = b""
+        self._count = 0
         self.last: Build | None = None
 
     def feed(self, chunk: bytes) -> list[Fed]:
@@ -102,11 +167,8 @@ class Feed:
         list of Fed
             The steps that are now known to have ended, mostly none.
         """
-        if chunk:
-            self._fresh.append(chunk)
-            self._fresh_size += len(chunk)
-        enough = max(self._window, sum(len(part) for _, part in self._kept))
-        return list(self._read(final=False)) if self._fresh_size >= enough else []
+        self._take(self._decoder.decode(chunk))
+        return self._read(let_go=True) if self._is_enough() else []
 
     def look(self) -> list[Fed]:
         """Parse what there is, be it little: worth it when nothing more comes for a while.
@@ -116,7 +178,7 @@ class Feed:
         list of Fed
             As of :meth:`feed`.
         """
-        return list(self._read(final=False)) if self._fresh_size else []
+        return self._read(let_go=self._is_enough()) if self._has_line else []
 
     def close(self) -> list[Fed]:
         """Tell that the log has ended.
@@ -126,150 +188,294 @@ class Feed:
         list of Fed
             All steps that were not told of before, ended or not.
         """
-        return list(self._read(final=True))
+        self._take(self._decoder.decode(b"", final=True))
+        return self._read(final=True)
 
-    def _read(self, *, final: bool) -> Iterator[Fed]:
+    def _take(self, chunk: bytes) -> None:
+        if chunk:
+            self._fresh.append(chunk)
+            self._fresh_size += len(chunk)
+            self._has_line = self._has_line or b"\n" in chunk
+
+    def _is_enough(self) -> bool:
+        """Whether enough is new, besides what was carried over, to be parsed and let go of."""
+        new = self._fresh_size + sum(len(part.data) for part in self._parts) - self._carried
+        return new >= max(self._window, self._carried) and (
+            self._has_line or self._fresh_size >= _LONGEST_LINE
+        )
+
+    def _note(self, form: Format, transcript: Transcript) -> list[Build]:
+        """Read a text, and remember in which format it was."""
+        builds = form.read(transcript)
+        for build in builds:
+            self._format_of[id(build.tape)] = form
+        return builds
+
+    def _read(self, *, final: bool = False, let_go: bool = False) -> list[Fed]:
+        """Parse all there is, but for a line that is not whole yet."""
         fresh = b"".join(self._fresh)
-        # A line that is not whole yet waits, unless it is as long as a window.
-        end = len(fresh) if final else (fresh.rfind(b"\n") + 1 or len(fresh))
+        end = len(fresh) if final else _end_of_lines(fresh)
         self._fresh = [fresh[end:]] if end < len(fresh) else []
         self._fresh_size = len(fresh) - end
-        places = [place for place, _ in self._kept] + [self._received]
-        parts = [part for _, part in self._kept] + [fresh[:end]]
+        self._has_line = b"\n" in fresh[end:]
+        self._parts.append(_Part(self._received, fresh[:end], None))
         self._received += end
-        window = _Window(places, parts)
-        builds = [
-            build
-            for build in parse(Log(data=window.data), builder=self._builder)
-            if build.builder is not Builder.NONE
+        window = _Window(self._parts, self._record)
+        self._format_of.clear()
+        texts = [
+            [build for build in text if build.builder is not Builder.NONE]
+            for text in read_texts(Log(data=window.data), self._formats)
         ]
-        kept: list[tuple[int, bytes]] = []
-        for number, build in enumerate(builds):
-            self._begin(build, is_first=number == 0)
-            open_steps = [] if final or number + 1 < len(builds) else _open_steps(build)
-            waiting = {id(step) for step in open_steps}
-            for step in build.steps:
-                key = _key(step)
-                if id(step) not in waiting and key not in self._told:
-                    self._told.add(key)
-                    yield self._fed(window, build, step)
-            self._over = not open_steps and build.outcome not in {Outcome.INCOMPLETE, Outcome.UNKNOWN}
+        lasts = {id(text[-1]) for text in texts if text}
+        found: list[Fed] = []
+        kept: list[_Part] = []
+        starts: dict[int, _Known] = {}
+        builds = sorted(((window.start(build), build) for build in chain(*texts)), key=itemgetter(0))
+        for start, build in builds:
+            place = window.place(start)
+            known = window.owner(start) or self._starts.get(place)
+            if known is None or known in starts.values():
+                known = _Known(self._count)
+                self._count += 1
+            starts[place] = known
             self.last = build
-            for step in open_steps:
-                self._settle(build, step)
-                kept += window.keep(build, step)
-        self._kept = sorted(kept)
+            steps = _Steps(build, self._format_of[id(build.tape)], known)
+            if final or id(build) not in lasts:
+                found += [steps.fed(window, index) for index in steps.new()]
+                continue
+            carried = steps.form.carry(build)
+            found += [steps.fed(window, index) for index in steps.new(carried.going_on)]
+            if let_go:
+                kept += window.parts(build.transcript, steps.let_go(carried), known)
+        self._starts = {} if let_go else starts
+        if let_go:
+            if not kept:
+                # Whose build this is, is not known yet or not any more.
+                kept = [part for part in self._parts if part.owner is not None]
+                kept += window.cut(max(0, len(window.data) - _LEAST_KEPT), len(window.data))
+            self._record = self._record or _record(window, self.last)
+            self._parts = sorted(kept, key=itemgetter(0))
+            self._carried = sum(len(part.data) for part in kept)
+        return found
 
-    def _begin(self, build: Build, *, is_first: bool) -> None:
-        """See whether `build` goes on with the last window's last one."""
-        first = next((step for step in build.steps if step.vertex is not None), None)
-        goes_on = first is not None and first.vertex is not None and first.vertex > self._vertex
-        if is_first and self._index >= 0 and (not self._over or goes_on):
-            self._first_of_build = False
-        else:
-            self._index += 1
-            self._first_of_build = True
-            self._told.clear()
-            self._stages.clear()
-        # The stage of the window's first step, as it looks in the window, and as it is in the build.
-        self._window_stage = self._carried_stage = (-1, None)
-        for step in build.steps[:1]:
-            known = self._stages.get(_key(step))
-            if known is not None:
-                self._window_stage, self._carried_stage = (step.stage, None), known
-        self._vertex = max((step.vertex or 0 for step in build.steps), default=0)
 
-    def _settle(self, build: Build, step: Step) -> tuple[int, str | None]:
-        """The number and name of a step's stage in the whole build."""
-        key = (step.target, step.platform, step.stage_label)
-        if build.builder is Builder.BUILDKIT:
-            return self._stages.setdefault(key, (len(self._stages), step.stage_name))
-        known = self._stages.get(_key(step))
-        if known is None:
-            # Before the window's first FROM, the stage that the window began in goes on.
-            name = step.stage_name if step.stage > self._window_stage[0] else self._carried_stage[1]
-            known = (step.stage - self._window_stage[0] + self._carried_stage[0], name)
-            self._stages[_key(step)] = known
-        return known
+class _Decoder:
+    """Makes UTF-8 of a log in UTF-16, which a byte order mark at its beginning tells."""
 
-    def _fed(self, window: _Window, build: Build, step: Step) -> Fed:
-        step.stage, step.stage_name = self._settle(build, step)
-        if not self._first_of_build and step.timing.started is not None:
-            step.timing = replace(step.timing, started=None)
-        start, end, elided = window.absolute(build, step)
-        return Fed(self._index, step, start, end, elided)
+    def __init__(self) -> None:
+        self._begun = b""
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._decided = False
+
+    def decode(self, chunk: bytes, *, final: bool = False) -> bytes:
+        if not self._decided:
+            chunk = self._begun + chunk
+            if len(chunk) < len(UTF16_MARKS[0]) and not final:
+                self._begun = chunk
+                return b""
+            self._decided = True
+            if chunk.startswith(UTF16_MARKS):
+                self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        return chunk if self._decoder is None else self._decoder.decode(chunk, final).encode()
+
+
+class _Steps:
+    """The steps of a build as they look in a window, made what they are in the whole log."""
+
+    def __init__(self, build: Build, form: Format, known: _Known) -> None:
+        self.build = build
+        self.form = form
+        self._known = known
+        self._number()
+        digests = build.facts.get("steps", ())
+        self._keys = [
+            self._key(step, digests[index] if index < len(digests) else None)
+            for index, step in enumerate(build.steps)
+        ]
+
+    def _number(self) -> None:
+        """Give the steps the numbers of their stages in the whole build, and kaniko's their own."""
+        steps, known = self.build.steps, self._known
+        if self.build.builder is Builder.BUILDKIT:
+            for step in steps:
+                stage = (step.target, step.platform, step.stage_name)
+                step.stage = known.stages.setdefault(stage, len(known.stages))
+        elif known.first is not None and steps:
+            number, stage, name = known.first
+            began = steps[0].stage
+            by = number - steps[0].number if self.build.builder is Builder.KANIKO else 0
+            for step in steps:
+                # Before the window's first FROM, the stage that the window began in goes on.
+                step.stage_name = name if step.stage == began else step.stage_name
+                step.stage += stage - began
+                step.number += by
+        if not known.whole:
+            for step in steps:
+                if step.timing.started is not None:
+                    step.timing = replace(step.timing, started=None)
+
+    def _key(self, step: Step, digest: str | None) -> Hashable:
+        """What tells a step from all others of its build."""
+        if self.build.builder is not Builder.BUILDKIT:
+            return (step.platform, step.stage, step.number)
+        # On a terminal, only the last words of a build may tell a vertex' number.
+        vertex = None if self.form.name == "buildkit-tty" else step.vertex
+        return (digest, vertex, step.target, step.platform, step.stage_name, step.number)
+
+    def new(self, going_on: Iterable[int] = ()) -> Iterator[int]:
+        """The steps to be told of: all that were not told of and do not go on."""
+        told, waiting = self._known.told, frozenset(going_on)
+        for index, key in enumerate(self._keys):
+            if index not in waiting and key not in told:
+                told[key] = None
+                yield index
+        while len(told) > max(_TOLD, len(self._keys)):
+            del told[next(iter(told))]
+
+    def fed(self, window: _Window, index: int) -> Fed:
+        """What is told of a step."""
+        step, key = self.build.steps[index], self._keys[index]
+        name = self._known.names.pop(key, "")
+        if name.startswith(step.arguments):
+            step.arguments = name  # a terminal cuts it, and did not do so as early before
+        place = self.build.transcript.place
+        start = place(step.start)
+        end = max(place(max(step.end - 1, step.start)) + 1, start + 1)
+        elided = self._known.elided.pop(key, 0)
+        return Fed(self._known.index, step, window.place(start), window.place(end - 1) + 1, elided)
+
+    def let_go(self, carried: Carried) -> list[Span]:
+        """Say what to keep of the text when the window goes, and remember what is lost."""
+        known, steps, transcript = self._known, self.build.steps, self.build.transcript
+        most = max(_KEPT * _MANY // max(len(carried.tails), _MANY), _LEAST_KEPT)
+        spans = [span for tail in carried.tails for span in _last(transcript, tail, most)]
+        kept = sorted(chain(carried.heads, spans))
+        known.whole = False
+        for index in carried.going_on:
+            step, key = steps[index], self._keys[index]
+            known.elided[key] = known.elided.get(key, 0) + _size_outside(step.outputs, kept)
+            if step.arguments.startswith(known.names.get(key, "")):
+                known.names[key] = step.arguments
+        first = next((step for step in steps if kept and step.start >= kept[0].start), None)
+        if first is not None:
+            known.first = (first.number, first.stage, first.stage_name)
+        return kept
 
 
 class _Window:
-    """A stretch of a log that is parsed at once: parts of it, each with its place in the whole."""
+    """A stretch of a log that is parsed at once: parts of it, each with its place in the whole.
 
-    def __init__(self, places: list[int], parts: list[bytes]) -> None:
-        self.data = b"".join(parts)
-        self._places = places
-        self._starts = [0]
+    Parameters
+    ----------
+    parts
+        In order.
+    record
+        What has to stand before them so that they are unwrapped.
+    """
+
+    def __init__(self, parts: Sequence[_Part], record: bytes) -> None:
+        if record and parts[0].place:
+            parts = [_Part(0, record, parts[0].owner), *parts]
+        self._parts = parts
+        self.data = b"".join(part.data for part in parts) if len(parts) > 1 else parts[0].data
+        self._offsets = [0]
         for part in parts:
-            self._starts.append(self._starts[-1] + len(part))
+            self._offsets.append(self._offsets[-1] + len(part.data))
 
-    def _place(self, offset: int) -> int:
-        index = max(bisect_right(self._starts, offset, hi=len(self._places)) - 1, 0)
-        return self._places[index] + offset - self._starts[index]
+    def _index(self, offset: int) -> int:
+        return max(bisect_right(self._offsets, offset, hi=len(self._parts)) - 1, 0)
 
-    def absolute(self, build: Build, step: Step) -> tuple[int, int, int]:
-        """Where a step begins and ends in the whole log, and how much of that is not here."""
-        transcript = build.transcript
-        start = transcript.place(step.start)
-        end = max(transcript.place(max(step.end - 1, step.start)) + 1, start)
-        first, last = self._place(start), self._place(end - 1) + 1
-        # Where other steps wrote in between, nothing is missing: those parts were kept of this one only.
-        elided = max(0, last - first - (end - start)) if build.builder is not Builder.BUILDKIT else 0
-        return first, last, elided
+    def place(self, offset: int) -> int:
+        """Where in the log an offset in the window is."""
+        index = self._index(offset)
+        return self._parts[index].place + offset - self._offsets[index]
 
-    def keep(self, build: Build, step: Step) -> Iterator[tuple[int, bytes]]:
-        """What is kept of a step that goes on: its head and the end of its output."""
-        if build.builder is Builder.BUILDKIT:
-            spans = [step.header, *_tail(step.outputs, _KEPT)]
-        else:
-            data = build.transcript.data
-            spans = [Span(step.start, len(data))]
-            if len(data) - step.start > _KEPT + _HEAD:
-                head = data.find(b"\n", step.start + _HEAD) + 1
-                tail = data.find(b"\n", len(data) - _KEPT) + 1 or len(data) - _KEPT
-                if head and head < tail:
-                    spans = [Span(step.start, head), Span(tail, len(data))]
-                else:
-                    spans = [Span(step.start, step.start + _HEAD), Span(len(data) - _KEPT, len(data))]
-        for span in spans:
-            for start, end in build.transcript.stretches(*span):
-                yield self._place(start), self.data[start:end]
+    def owner(self, offset: int) -> _Known | None:
+        """The build for which what is at an offset was carried over."""
+        return self._parts[self._index(offset)].owner
+
+    def start(self, build: Build) -> int:
+        """Where in the window a build begins."""
+        first = build.tape.element(build.first).start
+        return next((raw.start for raw in build.transcript.stretches(first, first + 1)), 0)
+
+    def parts(self, transcript: Transcript, spans: Iterable[Span], owner: _Known) -> list[_Part]:
+        """Whole lines of the log in which some spans of a text are."""
+        raws = sorted(self._whole(*raw) for span in spans for raw in transcript.stretches(*span))
+        merged: list[Span] = []
+        for start, end in raws:
+            if merged and start <= merged[-1].end:
+                merged[-1] = Span(merged[-1].start, max(end, merged[-1].end))
+            else:
+                merged.append(Span(start, end))
+        return [part._replace(owner=owner) for start, end in merged for part in self.cut(start, end)]
+
+    def cut(self, start: int, end: int) -> Iterator[_Part]:
+        """The parts of the window from `start` to `end`."""
+        index = self._index(start)
+        while start < end:
+            stop = min(end, self._offsets[index + 1])
+            place, _, owner = self._parts[index]
+            if stop > start:
+                yield _Part(place + start - self._offsets[index], self.data[start:stop], owner)
+            start, index = stop, index + 1
+
+    def _whole(self, start: int, end: int) -> Span:
+        """The lines that `start` and `end` are in, or the objects of JSON over several lines."""
+        data = self.data
+        feed = data.rfind(b"\n", max(0, start - _LONGEST_HEAD), start)
+        start = feed + 1 if feed >= 0 or start <= _LONGEST_HEAD else start
+        feed = data.find(b"\n", max(end - 1, start), end + _LONGEST_HEAD)
+        end = feed + 1 if feed >= 0 else min(len(data), end + _LONGEST_HEAD)
+        opened = data.rfind(b"\n{\n", max(0, start - _LONGEST_OBJECT), start + 3) + 1
+        if (opened or data.startswith(b"{\n")) and data.find(b"\n}\n", opened, start) < 0:
+            closed = data.find(b"\n}\n", max(end - 3, opened), end + _LONGEST_OBJECT)
+            if closed >= 0:
+                return Span(min(opened, start), closed + 3)
+        return Span(start, end)
 
 
-def _tail(spans: tuple[Span, ...], most: int) -> list[Span]:
-    """The last of `spans`, together no longer than `most`."""
-    found: list[Span] = []
+def _record(window: _Window, build: Build | None) -> bytes:
+    """What PowerShell put before a build, and tells how wide it made the lines of it."""
+    if build is None or "powershell" not in build.transcript.wrappings:
+        return b""
+    span = first_record(window.data)
+    return b"" if span is None else window.data[slice(*span)]
+
+
+def _last(transcript: Transcript, spans: Sequence[Span], most: int) -> Iterator[Span]:
+    """The last of `spans`, together no longer than `most`, from a line's start on."""
     for start, end in reversed(spans):
         if most <= 0:
-            break
-        found.append(Span(max(start, end - most), end))
-        most -= end - start
-    return found[::-1]
+            return
+        begin = max(start, end - most)
+        if begin > start:
+            begin = transcript.data.find(b"\n", begin - 1, min(end, begin + most // 2)) + 1 or begin
+        yield Span(begin, end)
+        most -= end - begin
 
 
-def _key(step: Step) -> tuple[object, ...]:
-    """What tells a step from all others of its build."""
-    return (step.vertex, step.target, step.platform, step.stage_name if step.vertex else None, step.number)
+def _size_outside(spans: Sequence[Span], others: Sequence[Span]) -> int:
+    """Bytes of `spans` that are in none of `others`. Both ascend, and do not overlap among themselves."""
+    size = index = 0
+    for start, end in spans:
+        size += end - start
+        while index < len(others) and others[index].end <= start:
+            index += 1
+        for other in others[index:]:
+            if other.start >= end:
+                break
+            size -= min(end, other.end) - max(start, other.start)
+    return size
 
 
-def _open_steps(build: Build) -> list[Step]:
-    """The steps of a window's last build that have not ended."""
-    if build.builder is Builder.BUILDKIT:
-        return [
-            step
-            for step in build.steps
-            if not (step.cached or step.canceled or step.failed) and step.timing.source is TimingSource.NONE
-        ]
-    # Programs print results, too: whether a build is over is certain only once nothing goes on behind it.
-    over = build.outcome is not Outcome.INCOMPLETE
-    return [step for step in build.steps[-1:] if not over or len(build.transcript.data) - step.end < _BEHIND]
+def _end_of_lines(data: bytes) -> int:
+    """Where the last whole line ends, or the last whole object of JSON over several lines."""
+    end = data.rfind(b"\n") + 1 or len(data)
+    opened = data.rfind(b"\n{\n", max(0, end - _LONGEST_OBJECT), end)
+    if opened >= 0 and data.find(b"\n}\n", opened, end) < 0:
+        return opened + 1
+    return end
 
 
 def follow(chunks: Iterable[bytes], *, builder: str | None = None, window: int = _WINDOW) -> Iterator[Fed]:

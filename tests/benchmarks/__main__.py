@@ -5,6 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-for name in ("bench_root_line", "bench_parse", "bench_export", "bench_fetch"):
+for name in (
+    "bench_root_line",
+    "bench_parse",
+    "bench_formats",
+    "bench_recognition",
+    "bench_export",
+    "bench_fetch",
+):
     print(f"\n# {name}", flush=True)
     subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)

@@ -98,6 +98,16 @@ class TestRanking:
         assert diagnosis.root_line == (4, "the moon is in the wrong house")
         assert diagnosis.cause == "unknown"
 
+    def test_a_last_line_that_says_all_is_well_is_no_reason(self) -> None:
+        output = "case 3: expected 4, got 5\n" + "\n".join(f"case {i}: ok" for i in range(4, 40))
+        diagnosis = failed("./check", output)
+        assert diagnosis.root_line == (3, "case 3: expected 4, got 5")
+
+    def test_the_announced_line_is_shown_whatever_it_looks_like(self) -> None:
+        diagnosis = failed("npm ci", "npm error Could not resolve dependency:\nnpm error peer react@^18")
+        assert diagnosis.root_line == (4, "npm error peer react@^18")
+        assert diagnosis.cause == "npm.eresolve"
+
     def test_candidates_are_best_first_and_hold_the_root_line(self) -> None:
         diagnosis = failed("make", "x.c:1:1: error: no\nmake: *** [all] Error 1", 2)
         assert diagnosis.candidates[0].line == diagnosis.root_line
@@ -152,6 +162,19 @@ class TestSilence:
         assert diagnosis.cause == cause
         assert diagnosis.root_line is not None
         assert "returned a non-zero code" in diagnosis.root_line.text
+
+    @pytest.mark.parametrize(
+        ("command", "cause"),
+        [
+            ("if ! ./fits; then echo not here; exit 7; fi; make", "intentional.exit"),
+            ("if ! ./fits; then echo not here; exit 8; fi; make", "unknown"),
+            ("make || exit 7", "unknown"),
+        ],
+    )
+    def test_an_exit_that_the_command_asks_for_is_meant(self, command: str, cause: str) -> None:
+        diagnosis = failed(command, "not here", 7)
+        assert diagnosis.root_line == (3, "not here")
+        assert diagnosis.cause == cause
 
     def test_what_the_command_names_is_the_subject(self) -> None:
         diagnosis = failed("wget -q https://files.example/a.tgz", "", 4, glue=True)

@@ -27,6 +27,11 @@ ALIKE = [
     ("fatal: reference is not a tree: 0a1b2c3d4e5f6071", "fatal: reference is not a tree: ffee0011aabbccdd"),
     ("1a2b3c4d-0000-4000-8000-1a2b3c4d5e6f gone", "00000000-1111-4222-8333-444455556666 gone"),
     ("failed after 12.5s", "failed after 3.25s"),
+    (
+        "ref f6cb1188-02d2-4345-869d-0f66b5ef432a::79kw1r9ckty8takuoef6zp33j: gone",
+        "ref 59y6xpfqb2vttuhv0ug8dz7gq::jxehcirdut0e54evxradjckem: gone",
+    ),
+    ("lstat /var/lib/docker/tmp/buildkit-mount123456/a", "lstat /var/lib/docker/tmp/buildkit-mount98765/a"),
 ]  # fmt: skip
 
 

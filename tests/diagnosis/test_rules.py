@@ -68,6 +68,12 @@ class TestMatch:
     def test_honours_unless(self) -> None:
         assert self.rule(unless="^warning").match("warning: broken pipe") is None
 
+    def test_takes_what_the_instruction_names(self) -> None:
+        rule = self.rule(instruction=r"^ADD (?P<url>http\S{1,99})")
+        assert rule.named_in("ADD http://files.example/a /a") == {"url": "http://files.example/a"}
+        assert rule.named_in("COPY a /a") is None
+        assert self.rule().named_in("COPY a /a") == {}
+
     def test_applies_only_to_its_instruction(self) -> None:
         rule = self.rule(instruction=r"\bpip\b")
         assert rule.applies("RUN pip install x")
@@ -129,6 +135,7 @@ class TestLoading:
             (r"\w{1,9})", r"\w{1,9}", "missing )"),
             ("anchors", "ankers", "a rule needs 'anchors'"),
             ('role = "cause"', 'role = "cause"\ncolour = "red"', "unknown key 'colour'"),
+            ('role = "cause"', 'role = "cause"\nidentity = ["file"]', "identity: no group is called 'file'"),
             ('id = "x.rule"', "id = ", "Invalid value"),
         ],
     )

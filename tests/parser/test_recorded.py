@@ -55,7 +55,7 @@ class TestLabels:
         )
         arrivals = {offset for offset, _ in truth["arrivals"]}
         assert [step.number for step in build.steps] == [step["number"] for step in truth["steps"]]
-        assert {step.start for step in build.steps} <= arrivals
+        assert {step.log_span.start for step in build.steps} <= arrivals
 
     def test_nearly_everything_is_understood(self, logs, label):
         build = parsed(logs, label)

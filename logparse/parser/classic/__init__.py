@@ -36,8 +36,10 @@ Three facts make this harder than it looks, each seen in recorded logs:
 What goes wrong behind the result, such as a push that is denied, is not the build's failure: it is kept as
 text.
 
-What the builder prints is in :mod:`.markers`; :mod:`.cutter` cuts a log into elements, with the help of
-:mod:`.regular` for large ones; :mod:`.reader` reads steps and pulls from those when somebody looks at them.
+What the builder prints is in :mod:`.markers`; :mod:`.cutter` cuts a log into elements. For large logs it has
+the help of :mod:`.regular`, which cuts whatever is as usual all at once: :mod:`.places` finds the sentences that
+matter, :mod:`.lines` and :mod:`.chunk` tell what each line is. :mod:`.reader` reads steps and pulls from
+elements when somebody looks at them.
 """
 
 from __future__ import annotations
