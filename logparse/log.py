@@ -26,6 +26,7 @@ __all__ = ["Log", "Piece", "Pieces", "Span", "Stamps", "Status", "Transcript", "
 _BLOCK = 1 << 14
 """Bytes of a log whose line feeds are counted at a time."""
 
+_SAMPLED = 64
 _FEW = 1 << 12
 _PORTION = 1 << 14
 """Stretches of a text that are taken out of it at a time, and how many it takes to do so."""
@@ -213,6 +214,24 @@ class Transcript:
     def is_whole(self) -> bool:
         """Whether the text is the log's own bytes, so that offsets are the same in both."""
         return self.pieces is None
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the log holds the text, or parts of it, in another form, such as strings of JSON."""
+        if self.pieces is None or not len(self.pieces):
+            return False
+        at, _, source, end = self.pieces.T
+        length = np.diff(np.append(at, len(self.data)))
+        if (length > end - source).any():
+            return True
+        # Decoded text is shorter than what it was decoded from. Some pieces tell what all are like.
+        some = np.flatnonzero(length)[:_SAMPLED]
+        return any(
+            self.log.data[begin : begin + size] != self.data[offset : offset + size]
+            for offset, begin, size in zip(
+                at[some].tolist(), source[some].tolist(), length[some].tolist(), strict=True
+            )
+        )
 
     def piece(self, offset: int) -> Piece:
         """The piece that holds the byte at `offset`, or the last one behind the end."""

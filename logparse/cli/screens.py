@@ -188,6 +188,9 @@ def _root_line(diagnosis: Diagnosis) -> Text:
     assert diagnosis.root_line is not None  # noqa: S101  the caller has looked
     number = diagnosis.root_line.number
     lines = []
+    if diagnosis.build.transcript.is_encoded:
+        # The log's own lines are JSON that nobody wants to see.
+        return safe(f"{number} > {_shown(diagnosis.root_line.text)}", "bold")
     around = lines_around(diagnosis.build.log.data, number, _KEY_LINES, _NEIGHBOURS)
     # A key is a secret of many lines, and no single one of them looks like it.
     masked = mask("\n".join(text for _, text in around))

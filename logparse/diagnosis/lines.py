@@ -107,13 +107,12 @@ class _Numbers:
 
     def number(self, offset: int) -> int:
         """The number of the log's line that holds `offset`."""
-        if not self._transcript.is_whole:
-            return self._transcript.line_number(offset)
-        if self._number:
-            self._number += self._transcript.data.count(b"\n", self._counted, offset)
+        log, place = self._transcript.log, self._transcript.place(offset)
+        if self._number and place >= self._counted:
+            self._number += log.data.count(b"\n", self._counted, place)
         else:
-            self._number = self._transcript.line_number(offset)
-        self._counted = offset
+            self._number = log.line_number(place)
+        self._counted = place
         return self._number
 
 
