@@ -179,9 +179,8 @@ _WORDS: tuple[tuple[str, bytes], ...] = (
         _SGR
         + rb"(?:View build details: |time=\"[^\"\n]{1,64}\" level=|Check complete, |What's [Nn]ext"
         + rb"|Use 'docker scan' |Learn more about |    (?:View (?:a )?summary|View build details)"
-        + rb"| {1,2}(?:Image|Service|Container|Network|Volume) \S{1,256} {1,2}[A-Z]|\[\+\] \w{1,32} \d"
-        rb"| \S{1,256}  Buil(?:t|ding)\b"
-        rb"|Building [a-zA-Z0-9._-]{1,128}(?: {1,128}\.\.\.[ a-z]{0,8})?[ \r]{0,4}(?=\n|\Z))" + _REST,
+        + rb"| {1,2}(?:Image|Service|Container|Network|Volume) \S{1,256} {1,2}[A-Z]|\[\+\] \w{1,32} \d)"
+        + _REST,
     ),
     ("echo", rb"(?:\^C){1,16}(?=#\d{1,6} )"),
 )
@@ -192,13 +191,13 @@ WORDS = re.compile(rb"|".join(b"(?P<%s>%s)" % (name.encode(), words) for name, w
 _OPENINGS = (
     rb"------|\d{1,5} warnings? found|ERROR: |error: |Error: |target |failed to |executor failed "
     rb"|listing workers |Service '|Check complete, |WARNING: |WARN\[|View build details: |time=\""
-    rb"|What's [Nn]ext|Use 'docker scan|Learn more about |Building |\[\+\] |\^C"
+    rb"|What's [Nn]ext|Use 'docker scan|Learn more about |\[\+\] |\^C"
 )
 WORDS_LINE = re.compile(
     rb"\n(?=(?:[ \t]{0,4}\x1b\[[0-9;]{0,16}[mK]){0,4}(?:"
     + _OPENINGS
     + rb"| {1,4}(?:\d{1,5} warnings? found|(?:Image"
-    rb"|Service|Container|Network|Volume|View) |\S{1,128}  Bu)))"
+    rb"|Service|Container|Network|Volume|View) )))"
 )
 """A line that may be such words, or the rule around lines of a Dockerfile."""
 
