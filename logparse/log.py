@@ -27,6 +27,9 @@ _BLOCK = 1 << 14
 """Bytes of a log whose line feeds are counted at a time."""
 
 _SAMPLED = 64
+_SOME = 64
+"""Pieces of a transcript that are looked at one by one; more are looked at all at once."""
+
 _FEW = 1 << 12
 _PORTION = 1 << 14
 """Stretches of a text that are taken out of it at a time, and how many it takes to do so."""
@@ -270,6 +273,9 @@ class Transcript:
         last = len(at) if end >= len(self.data) else int(np.searchsorted(at, end, side="left"))
         begin = stop = -1
         cut_short = end < (at[last] if last < len(at) else len(self.data))
+        if last - first > _SOME:
+            yield from _stretches(self.pieces[first:last], start, end if cut_short else None)
+            return
         for index, row in enumerate(self.pieces[first:last].tolist(), first + 1):
             piece = Piece(*row)
             cut_begin = piece.begin if start <= piece.at else min(piece.source + start - piece.at, piece.end)
@@ -403,6 +409,20 @@ class Transcript:
         if self.pieces is not None:
             pieces = _composed(self, pieces, len(data))
         return Transcript(self.log, data, pieces, stamps=stamps, wrappings=wrappings, mark=self.mark)
+
+
+def _stretches(pieces: _Offsets, start: int, end: int | None) -> Iterator[Span]:
+    """The stretches of many pieces at once: from `start` in the first one to `end` in the last, or to its."""
+    at, begins, source, ends = pieces[:, 0], pieces[:, 1].copy(), pieces[:, 2], pieces[:, 3].copy()
+    if start > at[0]:
+        begins[0] = min(source[0] + start - at[0], ends[0])
+    if end is not None:
+        ends[-1] = min(source[-1] + end - at[-1], ends[-1])
+    apart = np.flatnonzero(begins[1:] != ends[:-1]) + 1
+    begins, ends = begins[np.append(0, apart)], ends[np.append(apart, len(ends)) - 1]
+    filled = ends > begins
+    for begin, stop in zip(begins[filled].tolist(), ends[filled].tolist(), strict=True):
+        yield Span(begin, stop)
 
 
 def _runs_on(pieces: _Offsets, size: int) -> bool:

@@ -22,6 +22,7 @@ from logparse.parser.wrappings.stretches import bytes_of
 
 __all__ = ["LONE_STAMPS"]
 
+_HEAD = 1 << 11
 _LINES = 60
 _SHARE = 0.4
 """Lines of a text that are stamps: half of them, but for texts of several lines."""
@@ -32,7 +33,7 @@ _BEGINS = b" \t0123456789"
 
 def _peel(transcript: Transcript) -> list[Transcript]:
     data = transcript.data
-    if data[:1] not in _FIRST and not any(kind.search(data, 0, 4096) for kind in _KINDS[:1]):
+    if not any(kind.fullmatch(line + b"\n") for line in data[:_HEAD].split(b"\n") for kind in _KINDS):
         return []
     lines = lines_of(data, _LINES)
     for kind in _KINDS:
@@ -45,7 +46,5 @@ def _peel(transcript: Transcript) -> list[Transcript]:
             return [transcript.without(found.starts, found.ends, stamps=times, wrapping="lone-stamps")]
     return []
 
-
-_FIRST = tuple(bytes([byte]) for byte in _BEGINS)
 
 LONE_STAMPS = Wrapping("lone-stamps", _peel)
