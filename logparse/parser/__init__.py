@@ -70,7 +70,7 @@ def parse(source: bytes | str | Path | Log, *, builder: str | None = None) -> li
     known = formats_of(builder)
     log = _as_log(source)
     builds = [build for text in read_texts(log, known) for build in text]
-    if any(not build.transcript.is_whole for build in builds):
+    if builds and any(build.transcript is not builds[0].transcript for build in builds):
         builds.sort(key=lambda build: build.span)
         for index, build in enumerate(builds):
             build.index = index

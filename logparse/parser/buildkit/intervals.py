@@ -16,6 +16,7 @@ import re
 from typing import Protocol
 
 from logparse.model import NO_TIMING, Build, Span, Timing, TimingSource, Transcript
+from logparse.parser.clock import origin
 
 __all__ = ["Clock", "timing_of"]
 
@@ -121,8 +122,8 @@ def timing_of(
 
 
 def _on_axis(clock: Clock, build: Build) -> float | None:
-    """When it began, in seconds from the build's first line; ``None`` unless stamps tell."""
-    if clock.start is None:
+    """When it began, in seconds from the build's first words; ``None`` unless stamps tell."""
+    first = origin(build) if clock.start is not None else None
+    if clock.start is None or first is None:
         return None
-    origin = build.transcript.time(build.tape.element(build.first).end - 1)
-    return max(0.0, clock.start - origin) if origin is not None else None
+    return max(0.0, clock.start - first)

@@ -37,8 +37,8 @@ What goes wrong behind the result, such as a push that is denied, is not the bui
 text.
 
 What the builder prints is in :mod:`.markers`; :mod:`.cutter` cuts a log into elements. For large logs it has
-the help of :mod:`.regular`, which cuts whatever is as usual all at once: :mod:`.places` finds the sentences that
-matter, :mod:`.lines` and :mod:`.chunk` tell what each line is. :mod:`.reader` reads steps and pulls from
+the help of :mod:`.regular`, which cuts whatever is as usual all at once: :mod:`.places` finds the sentences
+that matter, :mod:`.lines` and :mod:`.chunk` tell what each line is. :mod:`.reader` reads steps and pulls from
 elements when somebody looks at them.
 """
 
