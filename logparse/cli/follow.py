@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.text import Text
 
 from logparse.cli.console import Format, console, safe, write_json
-from logparse.cli.screens import step_mark, step_name
+from logparse.cli.screens import step_mark, step_name, step_place
 from logparse.errors import NoBuildError, SourceError, UsageError
 from logparse.parser.feed import Fed, Feed
 from logparse.report import step_row
@@ -96,7 +96,7 @@ def _line(fed: Fed) -> Text:
     step = fed.step
     seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f} s"
     line = safe(f"{step_name(step):>7} ")
-    line.append_text(safe(f"{step.stage_label or '':<10} "))
+    line.append_text(safe(f"{step_place(step):<10} "))
     mark = step_mark(step)
     mark.pad_right(8 - len(mark))
     line.append_text(mark)

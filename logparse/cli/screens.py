@@ -25,6 +25,7 @@ __all__ = [
     "show_steps",
     "step_mark",
     "step_name",
+    "step_place",
     "steps_table",
 ]
 
@@ -138,7 +139,16 @@ def _headline(build: Build) -> Text:
         line.append_text(safe(f"  commit {build.log.commit[:_ID_SHOWN]}"))
     if build.index:
         line.append(f"  (build {build.index + 1} of its log)")
+    if build.outcome is Outcome.INCOMPLETE:
+        step = f" in step {step_name(build.steps[-1])}" if build.steps else ""
+        line.append(f"  the log ends{step}, at line {build.log.line_number(max(build.span.end - 1, 0))}")
     return line
+
+
+def step_place(step: Step) -> str:
+    """Where a step belongs: its target and platform, if the build has several, and its stage."""
+    stage = step.stage_name if step.target or step.platform else step.stage_label
+    return " ".join(word for word in (step.target, step.platform, stage) if word)
 
 
 def step_name(step: Step) -> str:
@@ -159,7 +169,7 @@ def _show_diagnosis(diagnosis: Diagnosis) -> None:
     facts.add_column(overflow="fold")
     step = diagnosis.step
     if step is not None:
-        stage = f" of stage {step.stage_label}" if step.stage >= 0 else ""
+        stage = f" of stage {step_place(step)}" if step_place(step) else ""
         facts.add_row("Step", safe(f"{step_name(step)}{stage}: {_shown(step.text)}"))
     if diagnosis.exit_code is not None:
         facts.add_row("Exit code", str(diagnosis.exit_code))
@@ -236,7 +246,8 @@ def steps_table(steps: Iterable[Step]) -> Table:
     table = _table()
     table.expand = True
     table.add_column("Step", justify="right", no_wrap=True, min_width=5)
-    table.add_column("Stage", overflow="ellipsis", no_wrap=True, min_width=7, max_width=16)
+    several = any(step.target or step.platform for step in steps)
+    table.add_column("Stage", overflow="ellipsis", no_wrap=True, min_width=7, max_width=28 if several else 16)
     table.add_column("", no_wrap=True, min_width=6)
     if timed:
         table.add_column("Seconds", justify="right", no_wrap=True, min_width=7)
@@ -245,7 +256,7 @@ def steps_table(steps: Iterable[Step]) -> Table:
         seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f}"
         table.add_row(
             step_name(step),
-            safe(step.stage_label),
+            safe(step_place(step)),
             step_mark(step),
             *([seconds] if timed else []),
             safe(_shown(step.text)),
