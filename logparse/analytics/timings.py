@@ -11,7 +11,17 @@ from logparse.model import Build
 
 __all__ = ["step_timings"]
 
-_BUILD_COLUMNS = ["build_key", "owner", "name", "build_id", "commit", "outcome", "started_at", "seconds"]
+_BUILD_COLUMNS = [
+    "build_key",
+    "owner",
+    "name",
+    "build_id",
+    "path",
+    "commit",
+    "outcome",
+    "started_at",
+    "seconds",
+]
 _STEP_COLUMNS = [
     "build_key",
     "step_index",
@@ -46,10 +56,10 @@ def step_timings(builds: Iterable[Build] | Tables) -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row a step, builds in order of their start. The columns of the ``steps`` table, between those of
-        its build: ``owner``, ``name``, ``build_id``, ``commit``, ``outcome``, ``build_started_at`` (UTC) and
-        ``build_seconds`` (float64, from the API or from time stamps in the log). A step's ``seconds``,
-        ``low`` and ``high`` are float64 and NaN where ``source`` is ``none``: the classic builder prints no
-        times, and none are made up.
+        its build: ``owner``, ``name``, ``build_id``, ``path``, ``commit``, ``outcome``, ``build_started_at``
+        (UTC) and ``build_seconds`` (float64, from the API or from time stamps in the log). A step's
+        ``seconds``, ``low`` and ``high`` are float64 and NaN where ``source`` is ``none``: the classic
+        builder prints no times, and none are made up.
     """
     made = builds if isinstance(builds, Tables) else tables(builds)
     of_builds = to_pandas(made.builds.select(_BUILD_COLUMNS)).rename(

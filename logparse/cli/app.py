@@ -49,7 +49,7 @@ class Ended(enum.StrEnum):
 app = typer.Typer(
     name="logparse",
     help="Turn the build logs of Docker images into answers: what failed and why, and where the time went.",
-    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -118,7 +118,7 @@ def steps(
     form: Form = Format.TABLE,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="List steps as they end, of '-' or of one file that grows."),
+        typer.Option("--follow", help="List steps as they end, of '-', or of one file until Ctrl-C."),
     ] = False,
     builder: Builder = None,
 ) -> None:

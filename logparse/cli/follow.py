@@ -29,10 +29,23 @@ def follow_steps(paths: list[str], form: Format, builder: str | None) -> None:
     """Print each step once it has ended.
 
     Standard input is read to its end. A file is followed as it grows, until Ctrl-C.
+
+    Raises
+    ------
+    UsageError
+        There is not one path, or rows are asked for as one list.
+    SourceError
+        The file cannot be read.
     """
     if len(paths) != 1:
         raise UsageError("Give one path to follow: '-' or a file.")
     (path,) = paths
+    if form is Format.JSON:
+        raise UsageError("A list has no end while a log is followed; give --format jsonl.")
+    if path != "-" and not Path(path).is_file():
+        raise SourceError(f"Cannot follow {printable(path)}: it is no file; give a file or '-'.")
+    if path.endswith(".dockerbuild"):
+        raise UsageError(f"{printable(path)} is a bundle, which does not grow; leave out --follow.")
     feed = Feed(builder=builder)
     found = _steps(feed, path)
     if form is Format.TABLE:

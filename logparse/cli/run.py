@@ -39,7 +39,12 @@ def run(arguments: list[str] | None = None) -> int:
     """
     _tolerate_characters()
     try:
-        result = app(args=arguments, prog_name="logparse", standalone_mode=False)
+        # Without a word, what there is to say is the help.
+        result = app(
+            args=(sys.argv[1:] if arguments is None else arguments) or ["--help"],
+            prog_name="logparse",
+            standalone_mode=False,
+        )
     except LogparseError as error:
         _say(str(error))
         return error.exit_code

@@ -103,6 +103,8 @@ def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool = False, limit:
 
 
 def _show_among_others(diagnosis: Diagnosis, *, full: bool) -> None:
+    if diagnosis.outcome in {Outcome.INCOMPLETE, Outcome.CANCELED}:
+        console.print(_headline(diagnosis.build), soft_wrap=True)
     if diagnosis.outcome is not Outcome.FAILED:
         return
     if full:

@@ -17,9 +17,9 @@ A ``.dockerbuild`` bundle, as ``docker buildx history export`` writes it, is one
 lines of JSON that :func:`logparse.bundle.read_bundle` makes of it.
 
 In a folder or an archive, these are logs: names that end in ``.log``, ``.txt`` or ``.out``, with a number
-behind it (``build.log.1``) or not, bundles, and names without an ending whose first bytes are text. In a
-folder, archives are opened too; an archive in an archive is not, but a member that is only compressed is.
-Hidden files and folders are never looked at. Whatever is passed over is told.
+behind it (``build.log.1``) or not, in ``.jsonl`` or ``.ndjson``, bundles, and names without an ending whose
+first bytes are text. In a folder, archives are opened too; an archive in an archive is not, but a member that
+is only compressed is. Hidden files and folders are never looked at. Whatever is passed over is told.
 
 A log that begins with the byte order mark of UTF-16, as a capture by PowerShell does, is decoded, and its
 bytes are then the text's in UTF-8; the mark of UTF-8 is taken off. Lines, offsets and digests are those of
@@ -58,7 +58,7 @@ from logparse.text import printable, to_utf8
 
 __all__ = ["Limits", "Skip", "read_logs"]
 
-_LOG_NAME = re.compile(r"\.(?:(?:log|txt|out)(?:\.\d+)?|dockerbuild)$", re.IGNORECASE)
+_LOG_NAME = re.compile(r"\.(?:(?:log|txt|out)(?:\.\d+)?|jsonl|ndjson|dockerbuild)$", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?\[]")
 _SNIFF_BYTES = 8192
 
@@ -189,7 +189,7 @@ class _Reader:
             others = f" ({self._skipped} other {be} there)" if self._skipped else ""
             raise SourceError(
                 f"There is no log in {path}{others}: name a file or a pattern, or give the logs names that"
-                " end in .log, .txt or .out."
+                " end in .log, .txt, .out or .jsonl."
             )
         if self._skipped and self._on_skip is None:
             _logger.info(

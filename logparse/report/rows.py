@@ -145,13 +145,15 @@ def element_rows(build: Build, *, longest: int = 200) -> Iterator[dict[str, Any]
 
 def _timing(timing: Timing) -> dict[str, Any]:
     return {
-        "started": timing.started,
-        "seconds": timing.seconds,
-        "low": timing.low,
-        "high": timing.high,
+        **{name: _rounded(getattr(timing, name)) for name in ("started", "seconds", "low", "high")},
         "source": timing.source.value,
         "group": timing.group,
     }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """Seconds to the microsecond, which no builder's clock can tell better."""
+    return None if seconds is None else round(seconds, 6)
 
 
 def _identity(build: Build) -> dict[str, Any]:
