@@ -40,11 +40,8 @@ def run(arguments: list[str] | None = None) -> int:
     _tolerate_characters()
     try:
         # Without a word, what there is to say is the help.
-        result = app(
-            args=(sys.argv[1:] if arguments is None else arguments) or ["--help"],
-            prog_name="logparse",
-            standalone_mode=False,
-        )
+        words = sys.argv[1:] if arguments is None else arguments
+        result = app(args=words or ["--help"], prog_name="logparse", standalone_mode=False)
     except LogparseError as error:
         _say(str(error))
         return error.exit_code

@@ -200,8 +200,13 @@ class TestFollow:
         assert "exit 1" in out
         assert err == ""
 
-    def test_needs_one_path(self, run, good, failed):
+    def test_needs_one_path_that_can_grow(self, run, good, failed, tmp_path):
         assert run("steps", "--follow", good, failed).code == 2
+        assert run("steps", "--follow", good, "--format", "json").code == 2
+        assert run("steps", "--follow", tmp_path).code == 3
+        bundle = tmp_path / "x.dockerbuild"
+        bundle.write_bytes(b"")
+        assert "is a bundle" in run("steps", "--follow", bundle).err
 
 
 class TestPulls:

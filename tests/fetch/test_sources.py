@@ -198,7 +198,7 @@ class TestFolder:
         }
 
     def test_nothing_there_is_an_error_that_counts(self, tmp_path: Path) -> None:
-        with pytest.raises(SourceError, match=r"no log in .*\.log, \.txt or \.out"):
+        with pytest.raises(SourceError, match=r"no log in .*\.log, \.txt, \.out or \.jsonl"):
             read(tmp_path)
         (tmp_path / "x.json").touch()
         with pytest.raises(SourceError, match="1 other file"):
