@@ -162,7 +162,8 @@ def _lines(manifest: dict[str, Any], record: dict[str, Any], blobs: dict[str, by
     yield from filter(None, messages)
     words = facts.get("error", {}).get("message")
     if isinstance(words, str):
-        yield b"ERROR: failed to build: failed to solve: " + " ".join(words.split("\n")).encode() + b"\n"
+        closing = "ERROR: failed to build: failed to solve: " + " ".join(words.split("\n"))
+        yield closing.encode("utf-8", "replace") + b"\n"
 
 
 def _messages(log: bytes) -> Iterator[bytes | None]:

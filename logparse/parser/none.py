@@ -21,7 +21,9 @@ _TOOL = re.compile(
     rb"(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) \S"  # pip
     rb"|\[INFO\] |\[ERROR\] |\[info\] |\[error\] "  # Maven, sbt
     rb"|npm (?:WARN|ERR!|notice|warn|error) |added \d+ packages"
-    rb"|Fetching gem metadata|Bundle complete!|\s+Compiling \S+ v\d|\s+Finished \w+ \[|error\[E\d{4}\]"
+    rb"|Fetching gem metadata|Bundle complete!"
+    # Not any white space: line ends after line ends would cost their number's square.
+    rb"|[ \t]{1,16}(?:Compiling \S{1,256} v\d|Finished \w{1,64} \[)|error\[E\d{4}\]"
     rb"|Collecting package metadata|Solving environment|installing \*source\* package|\* installing "
     rb"|Reading package lists\.\.\.|(?:Get|Hit|Ign):\d+ http|E: |ERROR: |Traceback \(most recent call last\))"
 )

@@ -273,3 +273,11 @@ class TestDamage:
         assert instant(0, 5) == "1970-01-01T00:00:00.000000005Z"
         assert instant(-(1 << 62), 0) is None
         assert instant(-62_135_596_800, 0) == "0001-01-01T00:00:00Z"
+
+    def test_of_an_error_with_half_a_surrogate_is_replaced(self):
+        members = files(bundle("fail_run").read_bytes())
+        name = next(name for name, blob in members.items() if b'"FrontendAttrs"' in blob)
+        record = json.loads(members[name])
+        record["error"] = {"code": 2, "message": "half \ud800"}
+        members[name] = json.dumps(record).encode()
+        assert read_bundle(packed(members)).endswith(b"failed to solve: half ?\n")
