@@ -13,8 +13,9 @@ from rich.text import Text
 from logparse.cli.console import Format, console, note, safe, write_json
 from logparse.fetch import FetchReport
 from logparse.model import Build, Diagnosis, Kind, LayerPull, Outcome, Step
+from logparse.report import ShownElement, shown_elements
 from logparse.secrets import mask
-from logparse.text import lines_around, plain
+from logparse.text import lines_around
 
 __all__ = [
     "plain_table",
@@ -49,8 +50,6 @@ _KEY_LINES = 80
 _ID_SHOWN = 8
 _LAYER_SHOWN = 12
 _ENDS_SHOWN = 3
-_SPOKEN = frozenset({Kind.OUTPUT, Kind.UNKNOWN, Kind.EXCERPT, Kind.FAILURE})
-"""What may hold words of programs, and with them secrets of several lines."""
 _KIND_COLOURS = {
     Kind.UNKNOWN: "bold magenta",
     Kind.OUTPUT: "dim",
@@ -313,31 +312,26 @@ def show_elements(builds: Iterable[Build], *, full: bool = False) -> None:
         headline.append_text(safe(f"  {build.builder}{around}"))
         console.print(headline, soft_wrap=True)
         sizes: Counter[Kind] = Counter()
-        for kind, start, end in build.elements():
-            sizes[kind] += end - start
-            _show_element(build, kind, start, end, full=full)
+        for element in shown_elements(build):
+            sizes[element.kind] += element.end - element.start
+            _show_element(element, full=full)
         console.print(_kinds_table(sizes))
         console.print()
 
 
-def _show_element(build: Build, kind: Kind, start: int, end: int, *, full: bool) -> None:
+def _show_element(element: ShownElement, *, full: bool) -> None:
     """Print the lines of one element behind its kind."""
-    data, number = build.log.data, build.log.line_number(start)
-    lines = data[start:end].removesuffix(b"\n").split(b"\n")
-    left_out = 0 if full or len(lines) <= 2 * _ENDS_SHOWN + 1 else len(lines) - 2 * _ENDS_SHOWN
-    texts = [plain(line) for line in lines]
-    # A key is a secret of many lines, and no single one of them looks like it.
-    told = set(mask("\n".join(texts)).split("\n")) if kind in _SPOKEN else None
-    texts = [mask(text) for text in texts]
-    texts = [text if told is None or text in told else "***" for text in texts]
-    for index, text in enumerate(texts):
+    kind, count = element.kind, element.data.removesuffix(b"\n").count(b"\n") + 1
+    left_out = 0 if full or count <= 2 * _ENDS_SHOWN + 1 else count - 2 * _ENDS_SHOWN
+    for index, text in enumerate(element.texts()):
         if left_out and _ENDS_SHOWN <= index < _ENDS_SHOWN + left_out:
             if index == _ENDS_SHOWN:
                 console.print(safe(f"{'':9} {'':>6}  ... {left_out} more lines", "dim"))
             continue
         label = Text(f"{kind.name.lower() if index == 0 else '':9} ", _KIND_COLOURS.get(kind, "cyan"))
-        label.append(f"{number + index:>6}  ", "dim")
-        label.append_text(safe(_shown(text), _TEXT_COLOURS.get(kind, "")))
+        label.append(f"{min(element.first_line + index, element.last_line):>6}  ", "dim")
+        label.append_text(safe(text if len(text) <= _TEXT_SHOWN else text[: _TEXT_SHOWN - 1] + "…"))
+        label.stylize(_TEXT_COLOURS.get(kind, ""), 18)
         console.print(label, no_wrap=True, overflow="ellipsis")
 
 

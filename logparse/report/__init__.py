@@ -1,6 +1,16 @@
 """Reports made of tables. Each way to write them is one module here."""
 
+from logparse.report.elements import ShownElement, shown_elements
 from logparse.report.parquet import export
 from logparse.report.rows import diagnosis_row, element_rows, pull_rows, step_row, step_rows
 
-__all__ = ["diagnosis_row", "element_rows", "export", "pull_rows", "step_row", "step_rows"]
+__all__ = [
+    "ShownElement",
+    "diagnosis_row",
+    "element_rows",
+    "export",
+    "pull_rows",
+    "shown_elements",
+    "step_row",
+    "step_rows",
+]

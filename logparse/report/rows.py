@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from logparse.model import Build, Diagnosis, Line, Step, Timing
+from logparse.report.elements import shown_elements
 from logparse.secrets import mask
-from logparse.text import plain
 
 __all__ = ["diagnosis_row", "element_rows", "pull_rows", "step_row", "step_rows"]
 
@@ -103,10 +103,10 @@ def pull_rows(build: Build) -> Iterator[dict[str, Any]]:
             **_identity(build),
             "step_number": pull.step_number,
             "reference": mask(pull.reference),
-            "digest": pull.digest,
+            "digest": None if pull.digest is None else mask(pull.digest),
             "status": None if pull.status is None else mask(pull.status),
             "bytes": sum(sizes) if sizes else None,
-            "layers": [layer._asdict() for layer in pull.layers],
+            "layers": [{**layer._asdict(), "state": mask(layer.state)} for layer in pull.layers],
             **_timing(pull.timing),
         }
 
@@ -128,18 +128,16 @@ def element_rows(build: Build, *, longest: int = 200) -> Iterator[dict[str, Any]
         and ``end`` (bytes of the log), ``first_line`` and ``last_line`` (counted from 1 by line feeds) and
         ``text``: its first line that is not blank, without control sequences, secrets masked.
     """
-    log = build.log
-    for kind, start, end in build.elements():
-        head = log.data[start : min(end, start + 4 * longest)].split(b"\n")
-        first = next((line for line in head if line.strip()), b"")
+    for element in shown_elements(build):
+        text = next((text for text in element.texts(4) if text.strip()), "")
         yield {
             **_identity(build),
-            "kind": kind.name.lower(),
-            "start": start,
-            "end": end,
-            "first_line": log.line_number(start),
-            "last_line": log.line_number(max(start, end - 1)),
-            "text": mask(plain(first))[:longest],
+            "kind": element.kind.name.lower(),
+            "start": element.start,
+            "end": element.end,
+            "first_line": element.first_line,
+            "last_line": element.last_line,
+            "text": text[:longest],
         }
 
 

@@ -254,6 +254,33 @@ class TestExplain:
         assert "MIIabc123" not in run("explain", path, "--full").out
 
 
+class TestExplainHidesKeys:
+    """A key is kept back wherever its lines stand: between other steps', behind stamps, in JSON."""
+
+    PLAIN = (
+        "#1 [internal] load build definition from Dockerfile\n#1 DONE 0.0s\n\n#5 [a 2/3] RUN keygen\n"
+        "#5 0.1 -----BEGIN RSA PRIVATE KEY-----\n#5 0.1 MIIabc123\n\n#6 [b 2/2] RUN other\n#6 0.1 fine\n\n"
+        "#5 [a 2/3] RUN keygen\n#5 0.2 xyzSECRETxyz\n#5 0.2 -----END RSA PRIVATE KEY-----\n#5 0.3 after\n"
+        "#5 DONE 0.4s\n"
+    )
+
+    @pytest.mark.parametrize("wrapped", ["bare", "stamped", "json"])
+    @pytest.mark.parametrize("options", [["--full"], ["--format", "jsonl"]])
+    def test_of_several_lines(self, run, tmp_path, wrapped, options):
+        lines = self.PLAIN.splitlines(keepends=True)
+        if wrapped == "stamped":
+            lines = [f"2024-05-01T10:00:{n:02}.0000000Z {line}" for n, line in enumerate(lines)]
+        elif wrapped == "json":
+            time = "2024-05-01T10:00:00.0Z"
+            lines = [json.dumps({"log": line, "stream": "stdout", "time": time}) + "\n" for line in lines]
+        path = tmp_path / "key.log"
+        path.write_text("".join(lines))
+        out = run("explain", path, *options).out
+        assert "RUN keygen" in out
+        assert "MIIabc123" not in out
+        assert "SECRET" not in out
+
+
 class TestBuilder:
     def test_overrides_what_is_detected(self, run, good):
         result = run("steps", good, "--builder", "kaniko", "--format", "jsonl")
