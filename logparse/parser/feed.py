@@ -2,9 +2,9 @@
 
 A :class:`Feed` gathers chunks until there is enough to be worth a look, parses what it has like any log, and
 lets go of it but for what the format says it has to see again to go on (:class:`.format.Carried`): the first
-lines of the steps that have not ended, the end of their output, and the builder's own lines that tell builds and
-stages apart. So each byte is parsed about once, and memory depends neither on the log's size nor on that of any
-one step.
+lines of the steps that have not ended, the end of their output, and the builder's own lines that tell builds
+and stages apart. So each byte is parsed about once, and memory depends neither on the log's size nor on that
+of any one step.
 
 What is carried over are whole lines of the log, as they came, so that what is wrapped is unwrapped again.
 """
@@ -16,7 +16,7 @@ from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain, pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -28,8 +28,10 @@ from logparse.text import UTF16_MARKS
 
 __all__ = ["Fed", "Feed", "follow"]
 
-_WINDOW = 4 << 20
+_WINDOW = 8 << 20
 """Bytes that are gathered before they are parsed."""
+_LOOKED_AT = 1 << 18
+"""Bytes that are looked at again and again at most, when they come one by one."""
 _KEPT = 1 << 18
 """Bytes of output that are kept of a step that goes on."""
 _LEAST_KEPT = 1 << 14
@@ -80,9 +82,11 @@ class _Known:
     told
         The steps that were told of.
     stages
-        Numbers of its stages, where they are numbered as they appear.
+        Numbers of its stages, where they are numbered as they appear, as far as they were told of.
     first
         Number, stage and stage's name of the first step that was carried over.
+    target
+        The name of the target that all steps have.
     elided
         Bytes of output that were let go, of steps that go on.
     names
@@ -94,15 +98,16 @@ class _Known:
     told: dict[Hashable, None] = field(default_factory=dict)
     stages: dict[tuple[str | None, ...], int] = field(default_factory=dict)
     first: tuple[int, int, str | None] | None = None
+    target: str | None = None
     elided: dict[Hashable, int] = field(default_factory=dict)
     names: dict[Hashable, str] = field(default_factory=dict)
 
 
 class _Part(NamedTuple):
-    """Bytes of the log: where they begin in it, and the build they were carried over for, if they were."""
+    """A stretch of the log: where it begins, its size, and the build it was carried over for, if it was."""
 
     place: int
-    data: bytes
+    size: int
     owner: _Known | None
 
 
@@ -118,9 +123,9 @@ class Feed:
 
     Notes
     -----
-    A step is told of once the log can say nothing more about it that counts: a ``FROM`` of BuildKit's, which may
-    go on later, once a step that is built on it has ended; one that failed once the builder has said why the
-    build stopped. Names that a terminal cuts and that no colour marks as ended are told of at a build's end.
+    A step is told of once the log can say nothing more about it that counts: a ``FROM`` of BuildKit's, which
+    may go on later, once a step that is built on it has ended; one that failed once the builder has said why
+    the build stopped; one on a terminal without colours at the build's end.
 
     Pulls, messages and :attr:`~logparse.model.Step.timing`'s ``started`` need the whole log and are not
     given once part of their build was let go. :attr:`last` is the build that was seen last, with its closing
@@ -140,9 +145,7 @@ class Feed:
     """
 
     def __init__(self, *, builder: str | None = None, window: int = _WINDOW) -> None:
-        self._formats = tuple(
-            replace(each, read=partial(self._note, each)) for each in formats_of(builder)
-        )
+        self._formats = tuple(replace(each, read=partial(self._note, each)) for each in formats_of(builder))
         self._format_of: dict[int, Format] = {}
         self._window = window
         self._decoder = _Decoder()
@@ -150,6 +153,8 @@ class Feed:
         self._fresh: list[bytes] = []
         self._has_line = False
         self._fresh_size = 0
+        # What was seen and is needed again, which parts of the log that is, and how much was carried over.
+        self._seen = b""
         self._parts: list[_Part] = []
         self._carried = 0
         self._received = 0
@@ -157,6 +162,7 @@ class Feed:
         """Builds in parts that were not carried over for one, by their places."""
         self._record = b""
         self._count = 0
+        self._last = 0
         self.last: Build | None = None
 
     def feed(self, chunk: bytes) -> list[Fed]:
@@ -168,7 +174,7 @@ class Feed:
             The steps that are now known to have ended, mostly none.
         """
         self._take(self._decoder.decode(chunk))
-        return self._read(let_go=True) if self._is_enough() else []
+        return self._read(let_go=True) if self._is_enough(self._window) else []
 
     def look(self) -> list[Fed]:
         """Parse what there is, be it little: worth it when nothing more comes for a while.
@@ -178,7 +184,9 @@ class Feed:
         list of Fed
             As of :meth:`feed`.
         """
-        return self._read(let_go=self._is_enough()) if self._has_line else []
+        if not self._has_line:
+            return []
+        return self._read(let_go=self._is_enough(min(self._window, _LOOKED_AT)))
 
     def close(self) -> list[Fed]:
         """Tell that the log has ended.
@@ -197,12 +205,30 @@ class Feed:
             self._fresh_size += len(chunk)
             self._has_line = self._has_line or b"\n" in chunk
 
-    def _is_enough(self) -> bool:
+    def _is_enough(self, window: int) -> bool:
         """Whether enough is new, besides what was carried over, to be parsed and let go of."""
-        new = self._fresh_size + sum(len(part.data) for part in self._parts) - self._carried
-        return new >= max(self._window, self._carried) and (
-            self._has_line or self._fresh_size >= _LONGEST_LINE
-        )
+        new = self._fresh_size + len(self._seen) - self._carried
+        return new >= max(window, self._carried) and (self._has_line or self._fresh_size >= _LONGEST_LINE)
+
+    def _next(self, *, final: bool) -> _Window:
+        """All there is but for a line that is not whole yet."""
+        rest = b""
+        if not final:
+            # Only as much of the end is looked at as a line, or an object of JSON, can take.
+            index, size, has_line = len(self._fresh), 0, False
+            while index and not (has_line and size >= _LONGEST_OBJECT):
+                index -= 1
+                size += len(self._fresh[index])
+                has_line = has_line or b"\n" in self._fresh[index]
+            last = b"".join(self._fresh[index:])
+            end = _end_of_lines(last)
+            self._fresh[index:] = [last[:end]]
+            rest = last[end:]
+        fresh = _Part(self._received, sum(map(len, self._fresh)), None)
+        self._received += fresh.size
+        window = _Window([*self._parts, fresh], b"".join([self._seen, *self._fresh]), self._record)
+        self._fresh, self._fresh_size, self._has_line = [rest], len(rest), b"\n" in rest
+        return window
 
     def _note(self, form: Format, transcript: Transcript) -> list[Build]:
         """Read a text, and remember in which format it was."""
@@ -212,15 +238,8 @@ class Feed:
         return builds
 
     def _read(self, *, final: bool = False, let_go: bool = False) -> list[Fed]:
-        """Parse all there is, but for a line that is not whole yet."""
-        fresh = b"".join(self._fresh)
-        end = len(fresh) if final else _end_of_lines(fresh)
-        self._fresh = [fresh[end:]] if end < len(fresh) else []
-        self._fresh_size = len(fresh) - end
-        self._has_line = b"\n" in fresh[end:]
-        self._parts.append(_Part(self._received, fresh[:end], None))
-        self._received += end
-        window = _Window(self._parts, self._record)
+        """Parse what there is, and let go of it."""
+        window = self._next(final=final)
         self._format_of.clear()
         texts = [
             [build for build in text if build.builder is not Builder.NONE]
@@ -228,7 +247,7 @@ class Feed:
         ]
         lasts = {id(text[-1]) for text in texts if text}
         found: list[Fed] = []
-        kept: list[_Part] = []
+        kept: list[tuple[Span, _Known | None]] = []
         starts: dict[int, _Known] = {}
         builds = sorted(((window.start(build), build) for build in chain(*texts)), key=itemgetter(0))
         for start, build in builds:
@@ -238,7 +257,8 @@ class Feed:
                 known = _Known(self._count)
                 self._count += 1
             starts[place] = known
-            self.last = build
+            if known.index >= self._last:
+                self.last, self._last = build, known.index
             steps = _Steps(build, self._format_of[id(build.tape)], known)
             if final or id(build) not in lasts:
                 found += [steps.fed(window, index) for index in steps.new()]
@@ -246,16 +266,20 @@ class Feed:
             carried = steps.form.carry(build)
             found += [steps.fed(window, index) for index in steps.new(carried.going_on)]
             if let_go:
-                kept += window.parts(build.transcript, steps.let_go(carried), known)
+                kept += ((span, known) for span in window.lines(build.transcript, steps.let_go(carried)))
         self._starts = {} if let_go else starts
-        if let_go:
-            if not kept:
-                # Whose build this is, is not known yet or not any more.
-                kept = [part for part in self._parts if part.owner is not None]
-                kept += window.cut(max(0, len(window.data) - _LEAST_KEPT), len(window.data))
-            self._record = self._record or _record(window, self.last)
-            self._parts = sorted(kept, key=itemgetter(0))
-            self._carried = sum(len(part.data) for part in kept)
+        if not let_go:
+            self._seen, self._parts = window.data[window.begin :], window.parts
+            return found
+        if not kept:
+            # Whose build this is, is not known yet or not any more.
+            kept = [*window.owned(), (Span(max(window.begin, window.size - _LEAST_KEPT), window.size), None)]
+        self._record = self._record or _record(window, self.last)
+        parts = [part for span, owner in kept for part in window.cut(span, owner)]
+        parts.sort(key=lambda each: each[0].place)
+        self._parts = [part for part, _ in parts]
+        self._seen = b"".join(window.data[slice(*span)] for _, span in parts)
+        self._carried = len(self._seen)
         return found
 
 
@@ -296,10 +320,16 @@ class _Steps:
     def _number(self) -> None:
         """Give the steps the numbers of their stages in the whole build, and kaniko's their own."""
         steps, known = self.build.steps, self._known
+        targets = {step.target for step in steps}
+        if known.whole:
+            # Version 1 of Compose says whose build it is once, at its beginning.
+            known.target = targets.pop() if len(targets) == 1 else None
+        for step in steps:
+            step.target = step.target or known.target
         if self.build.builder is Builder.BUILDKIT:
+            stages = known.stages.copy()
             for step in steps:
-                stage = (step.target, step.platform, step.stage_name)
-                step.stage = known.stages.setdefault(stage, len(known.stages))
+                step.stage = stages.setdefault(_stage(step), len(stages))
         elif known.first is not None and steps:
             number, stage, name = known.first
             began = steps[0].stage
@@ -318,17 +348,25 @@ class _Steps:
         """What tells a step from all others of its build."""
         if self.build.builder is not Builder.BUILDKIT:
             return (step.platform, step.stage, step.number)
+        if digest is not None:
+            return digest
         # On a terminal, only the last words of a build may tell a vertex' number.
         vertex = None if self.form.name == "buildkit-tty" else step.vertex
-        return (digest, vertex, step.target, step.platform, step.stage_name, step.number)
+        return (vertex, step.target, step.platform, step.stage_name, step.number)
 
     def new(self, going_on: Iterable[int] = ()) -> Iterator[int]:
         """The steps to be told of: all that were not told of and do not go on."""
         told, waiting = self._known.told, frozenset(going_on)
+        settled = 0
         for index, key in enumerate(self._keys):
-            if index not in waiting and key not in told:
+            if key in told:
+                told[key] = told.pop(key)  # those that are not seen any more are forgotten first
+            elif index not in waiting:
                 told[key] = None
+                settled = index + 1
                 yield index
+        for step in self.build.steps[:settled]:
+            self._known.stages.setdefault(_stage(step), step.stage)
         while len(told) > max(_TOLD, len(self._keys)):
             del told[next(iter(told))]
 
@@ -356,10 +394,15 @@ class _Steps:
             known.elided[key] = known.elided.get(key, 0) + _size_outside(step.outputs, kept)
             if step.arguments.startswith(known.names.get(key, "")):
                 known.names[key] = step.arguments
-        first = next((step for step in steps if kept and step.start >= kept[0].start), None)
+        begins = {span.start for span in kept}
+        first = next((step for step in steps if step.start in begins), None)
         if first is not None:
             known.first = (first.number, first.stage, first.stage_name)
         return kept
+
+
+def _stage(step: Step) -> tuple[str | None, ...]:
+    return (step.target, step.platform, step.stage_name)
 
 
 class _Window:
@@ -369,56 +412,66 @@ class _Window:
     ----------
     parts
         In order.
+    data
+        Their bytes.
     record
         What has to stand before them so that they are unwrapped.
+
+    Attributes
+    ----------
+    begin, size
+        Where the parts begin in the data, and where they end.
     """
 
-    def __init__(self, parts: Sequence[_Part], record: bytes) -> None:
-        if record and parts[0].place:
-            parts = [_Part(0, record, parts[0].owner), *parts]
-        self._parts = parts
-        self.data = b"".join(part.data for part in parts) if len(parts) > 1 else parts[0].data
-        self._offsets = [0]
-        for part in parts:
-            self._offsets.append(self._offsets[-1] + len(part.data))
+    def __init__(self, parts: list[_Part], data: bytes, record: bytes) -> None:
+        self.parts = parts
+        self.begin = len(record) if parts[0].place else 0
+        self.data = record + data if self.begin else data
+        self.size = len(self.data)
+        self._offsets = [*accumulate((part.size for part in parts), initial=self.begin)]
 
     def _index(self, offset: int) -> int:
-        return max(bisect_right(self._offsets, offset, hi=len(self._parts)) - 1, 0)
+        return max(bisect_right(self._offsets, offset, hi=len(self.parts)) - 1, 0)
 
     def place(self, offset: int) -> int:
         """Where in the log an offset in the window is."""
         index = self._index(offset)
-        return self._parts[index].place + offset - self._offsets[index]
+        return self.parts[index].place + max(0, offset - self._offsets[index])
 
     def owner(self, offset: int) -> _Known | None:
         """The build for which what is at an offset was carried over."""
-        return self._parts[self._index(offset)].owner
+        return self.parts[self._index(offset)].owner
+
+    def owned(self) -> Iterator[tuple[Span, _Known | None]]:
+        """What was carried over for builds."""
+        for part, (start, end) in zip(self.parts, pairwise(self._offsets), strict=True):
+            if part.owner is not None:
+                yield Span(start, end), part.owner
+
+    def cut(self, span: Span, owner: _Known | None) -> Iterator[tuple[_Part, Span]]:
+        """The parts of the window that are in a span."""
+        start, end = max(span.start, self.begin), span.end
+        index = self._index(start)
+        while start < end:
+            stop = min(end, self._offsets[index + 1])
+            if stop > start:
+                yield _Part(self.place(start), stop - start, owner), Span(start, stop)
+            start, index = stop, index + 1
 
     def start(self, build: Build) -> int:
         """Where in the window a build begins."""
         first = build.tape.element(build.first).start
         return next((raw.start for raw in build.transcript.stretches(first, first + 1)), 0)
 
-    def parts(self, transcript: Transcript, spans: Iterable[Span], owner: _Known) -> list[_Part]:
-        """Whole lines of the log in which some spans of a text are."""
-        raws = sorted(self._whole(*raw) for span in spans for raw in transcript.stretches(*span))
+    def lines(self, transcript: Transcript, spans: Iterable[Span]) -> list[Span]:
+        """Whole lines of the window in which some spans of a text are."""
         merged: list[Span] = []
-        for start, end in raws:
+        for start, end in sorted(self._whole(*raw) for span in spans for raw in _raw(transcript, span)):
             if merged and start <= merged[-1].end:
                 merged[-1] = Span(merged[-1].start, max(end, merged[-1].end))
             else:
                 merged.append(Span(start, end))
-        return [part._replace(owner=owner) for start, end in merged for part in self.cut(start, end)]
-
-    def cut(self, start: int, end: int) -> Iterator[_Part]:
-        """The parts of the window from `start` to `end`."""
-        index = self._index(start)
-        while start < end:
-            stop = min(end, self._offsets[index + 1])
-            place, _, owner = self._parts[index]
-            if stop > start:
-                yield _Part(place + start - self._offsets[index], self.data[start:stop], owner)
-            start, index = stop, index + 1
+        return merged
 
     def _whole(self, start: int, end: int) -> Span:
         """The lines that `start` and `end` are in, or the objects of JSON over several lines."""
@@ -427,12 +480,24 @@ class _Window:
         start = feed + 1 if feed >= 0 or start <= _LONGEST_HEAD else start
         feed = data.find(b"\n", max(end - 1, start), end + _LONGEST_HEAD)
         end = feed + 1 if feed >= 0 else min(len(data), end + _LONGEST_HEAD)
+        if data[start : start + 1] not in (b" ", b"\t", b"{", b"}"):
+            return Span(start, end)
         opened = data.rfind(b"\n{\n", max(0, start - _LONGEST_OBJECT), start + 3) + 1
         if (opened or data.startswith(b"{\n")) and data.find(b"\n}\n", opened, start) < 0:
             closed = data.find(b"\n}\n", max(end - 3, opened), end + _LONGEST_OBJECT)
             if closed >= 0:
                 return Span(min(opened, start), closed + 3)
         return Span(start, end)
+
+
+def _raw(transcript: Transcript, span: Span) -> list[Span]:
+    """What a span of a text stands for in the log; of what was decoded there, at least the first byte."""
+    found = list(transcript.stretches(*span))
+    if not found and span.start < span.end:
+        piece = transcript.piece(span.start)
+        place = max(min(piece.source, piece.end - 1), 0)
+        found = [Span(place, place + 1)]
+    return found
 
 
 def _record(window: _Window, build: Build | None) -> bytes:

@@ -17,7 +17,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["logparse.parser", "logparse.log", "logparse.model", "logparse.bundle"]):
+with atheris.instrument_imports(
+    include=["logparse.parser", "logparse.log", "logparse.model", "logparse.bundle"]
+):
     from logparse.log import Log
     from logparse.parser import parse
 

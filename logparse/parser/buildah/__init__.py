@@ -51,7 +51,7 @@ from itertools import pairwise
 from logparse.model import Build, Builder, Kind, Transcript
 from logparse.parser.buildah.cutter import Cutter
 from logparse.parser.buildah.markers import SIGN
-from logparse.parser.buildah.reader import read_contents
+from logparse.parser.buildah.reader import carry, read_contents
 from logparse.parser.format import Format
 
 __all__ = ["BUILDAH", "parse_buildah"]
@@ -82,4 +82,4 @@ def parse_buildah(transcript: Transcript) -> list[Build]:
     ]
 
 
-BUILDAH = Format("buildah", Builder.BUILDAH, SIGN, parse_buildah)
+BUILDAH = Format("buildah", Builder.BUILDAH, SIGN, parse_buildah, carry)

@@ -146,7 +146,10 @@ _STRICT = (
     rb"|preparing container for next step|checking if cached image exists from a previous build"
     rb"|building system context|short-name \")"
 )
-STRICT_FAILURE = re.compile(rb"(?:\A|[\r\n])" + _MOVES + rb"(?P<failure>" + _STRICT + rb")")
+# Some moves, not any number: it is searched for, and a run of carriage returns would cost its square.
+STRICT_FAILURE = re.compile(
+    rb"(?:\A|[\r\n])(?:\x1b\[[0-9;?]{0,16}[A-Za-z]|\r){0,16}+(?P<failure>" + _STRICT + rb")"
+)
 """A failure that no program's words are taken for."""
 
 RESULTS = (

@@ -19,13 +19,15 @@ from logparse.model import (
     Pull,
     Span,
     Step,
+    Tape,
     base_image,
 )
 from logparse.parser.buildah.chain import Header, Key, find_headers, says
 from logparse.parser.buildah.markers import BUILDING_AT, EXIT_STATUS, FROM
+from logparse.parser.format import Carried, one_at_a_time
 from logparse.text import plain
 
-__all__ = ["read_contents"]
+__all__ = ["carry", "read_contents"]
 
 _STAGE_NAME = re.compile(r"(?i)\sAS\s+(\S+)\s*$")
 _ID = re.compile(rb"[0-9a-f]{11,64}")
@@ -85,6 +87,35 @@ def read_contents(build: Build) -> Contents:
         tags=tags,
         finished=bool(tags) and failure is None,
     )
+
+
+def carry(build: Build) -> Carried:
+    """What is carried over: how each stage began and how far it is, and all that belongs to the last step."""
+    places, tape, size = list(_places(build)), build.tape, len(build.transcript.data)
+    if not places:
+        return one_at_a_time(build)
+    last = {place.header.key: index for index, place in enumerate(places)}
+    going_on = {len(places) - 1}
+    if _at_once(places):
+        going_on.update(index for index in last.values() if not _has_ended(tape, places[index]))
+    shown = [place.header for place in places if place.header.instruction == FROM]
+    shown += [places[index].header for index in last.values()]
+    heads = [Span(header.start, header.end) for header in shown]
+    heads += [
+        Span(*tape.element(index)[1:])
+        for index in range(places[-1].first + 1, build.last)
+        if tape.kinds[index] in _CLOSING
+    ]
+    return Carried(going_on, heads, [[Span(places[-1].header.end, size)]])
+
+
+def _has_ended(tape: Tape, place: _Place) -> bool:
+    """Whether a step of a stage beside others came to its end, as far as what stands behind it tells."""
+    kinds = tape.kinds[place.first + 1 : place.last]
+    return Kind.CACHED in kinds or (place.header.is_at_end and (Kind.IMAGE in kinds or Kind.VERTEX in kinds))
+
+
+_CLOSING = frozenset({Kind.IMAGE, Kind.VERTEX, Kind.FAILURE, Kind.RESULT, Kind.TAG, Kind.CACHED})
 
 
 def _places(build: Build) -> Iterator[_Place]:
@@ -289,7 +320,9 @@ def _read_pull(data: bytes, name: str, spans: list[Span], number: int) -> Pull:
             state = _BLOB_STATE.match(plain(words.strip()))
             states[layer] = state[0] if state is not None else states.get(layer, "copying")
         status = next((plain(each) for each in _STORED if data.rfind(each, start, end) >= 0), status)
-    repository, _, digest = name.partition("@")
+    # A password in an address stands before an "@", too.
+    repository, _, digest = name.partition("@sha256:")
+    digest = digest and f"sha256:{digest}"
     tag = ""
     if not digest and ":" in repository.rpartition("/")[2]:
         repository, _, tag = repository.rpartition(":")

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from logparse.model import Build, Kind, Outcome, Span, Step, Tape, Vertex
 from logparse.parser.buildkit.frames import COLOURED
@@ -18,7 +20,8 @@ from logparse.parser.format import Carried
 __all__ = ["carry_events", "carry_plain", "carry_tty"]
 
 _ENDS = frozenset({Kind.DONE, Kind.CACHED, Kind.CANCELED, Kind.ERROR})
-_NAMES = frozenset({Kind.NOTE, Kind.HEADER, Kind.VERTEX, *_ENDS})
+_NAMES = frozenset({Kind.HEADER, Kind.VERTEX, *_ENDS})
+_TRANSFERS = frozenset({Kind.PROGRESS})
 _CLOSING = (Kind.FAILURE, Kind.EXCERPT)
 _MOST_CLOSING = 64
 _COLOURED_WITHIN = 256
@@ -29,47 +32,92 @@ _DIGEST = re.compile(rb"\"(?:digest|id)\":\s{0,2}\"([^\"]{1,512})\"")
 
 def carry_plain(build: Build) -> Carried:
     """Of the plain display: the names of vertices, and the lines with which they ended."""
-    data, tape, steps = build.transcript.data, build.tape, build.steps
+    transcript, tape, steps = build.transcript, build.tape, build.steps
+    data = transcript.data
+    said = tape.kinds.find(Kind.FAILURE, build.first, build.last) >= 0
+    # Where stamps tell the times, a step ends with the next line.
+    behind = 0 if transcript.stamps is None else 1
 
     def has_ended(end: int) -> bool:
         index = bisect_left(tape.ends, end, build.first, build.last)
-        return index < build.last and tape.ends[index] == end and tape.kinds[index] in _ENDS
+        if index == build.last or tape.ends[index] != end or end + behind > len(data):
+            return False
+        return tape.kinds[index] in _ENDS and (said or tape.kinds[index] != Kind.ERROR)
 
     going_on = _going_on(build, lambda step: has_ended(step.end))
     shown = set(going_on)
     if steps:
         shown.add(max(range(len(steps)), key=lambda index: steps[index].vertex or 0))
     heads = _closing(build)
+    tails = [steps[index].outputs for index in going_on]
     for index in shown:
         step = steps[index]
         heads.append(step.header)
-        heads += _of_vertex(data, tape, step)
+        heads += _of_vertex(data, tape, step, _ENDS)
+        if behind and step.end < len(data):
+            heads.append(Span(step.end, step.end + behind))
+        if step.instruction == "FROM":
+            tails.append(tuple(_of_vertex(data, tape, step, _TRANSFERS)))
     for vertex in build.vertices:
         if vertex.spans and (_is_needed(vertex) or not has_ended(vertex.spans[-1].end)):
             start, end = vertex.spans[0].start, vertex.spans[-1].end
             heads.append(Span(start, data.find(b"\n", start, end) + 1 or end))
             heads.append(Span(data.rfind(b"\n", vertex.spans[-1].start, end - 1) + 1 or start, end))
-    return Carried(going_on, heads, [steps[index].outputs for index in going_on])
+    return Carried(going_on, heads, tails)
 
 
 def carry_events(build: Build) -> Carried:
     """Of events: those of vertices, with what is transferred and printed left out."""
-    data, tape, steps = build.transcript.data, build.tape, build.steps
+    steps = build.steps
     going_on = _going_on(build, lambda step: step.timing.high is not None)
     digests = build.facts["steps"]
     wanted = {digests[index] for index in going_on} | set(digests[-1:])
     for digest, vertex in zip(build.facts["vertices"], build.vertices, strict=True):
         if _is_needed(vertex) or vertex.timing.high is None:
             wanted.add(digest)
-    heads = _closing(build)
+    heads = _closing(build) + [Span(each.start, each.end) for each in _wanted(list(_events(build)), wanted)]
+    return Carried(going_on, heads, [steps[index].outputs for index in going_on])
+
+
+class _Event(NamedTuple):
+    """An event of a vertex: where it is, on which line of the log, and which digests are in it."""
+
+    kind: Kind
+    start: int
+    end: int
+    line: int
+    digests: frozenset[bytes]
+
+
+def _events(build: Build) -> Iterator[_Event]:
+    data, tape = build.transcript.data, build.tape
     for index in range(build.first, build.last):
         if tape.kinds[index] in _NAMES:
-            _, start, end = tape.element(index)
-            if tape.kinds[index] == Kind.ERROR or any(
-                found[1].decode("utf-8", "replace") in wanted for found in _DIGEST.finditer(data, start, end)
-            ):
-                heads.append(Span(start, end))
-    return Carried(going_on, heads, [steps[index].outputs for index in going_on])
+            kind, start, end = tape.element(index)
+            digests = frozenset(found[1] for found in _DIGEST.finditer(data, start, end))
+            yield _Event(kind, start, end, build.transcript.line_number(start), digests)
+
+
+def _wanted(events: Sequence[_Event], digests: set[str]) -> list[_Event]:
+    """The events of some vertices, and how those ended that are on the same lines."""
+    lines: dict[int, set[bytes]] = {}
+    for event in events:
+        lines.setdefault(event.line, set()).update(event.digests)
+    wanted = {digest.encode() for digest in digests}
+    found = [event for event in events if event.kind is Kind.ERROR or not wanted.isdisjoint(event.digests)]
+    ends: dict[bytes, list[_Event]] = {}
+    for event in events:
+        if event.kind in _ENDS:
+            for digest in event.digests:
+                ends.setdefault(digest, []).append(event)
+    taken: set[int] = set()
+    for event in found:  # which grows
+        if event.line not in taken:
+            taken.add(event.line)
+            for digest in lines[event.line] - wanted:
+                wanted.add(digest)
+                found += ends.get(digest, [])
+    return found
 
 
 def carry_tty(build: Build) -> Carried:
@@ -132,15 +180,16 @@ def _is_needed(vertex: Vertex) -> bool:
 
 def _closing(build: Build) -> list[Span]:
     """The builder's last words, and what it repeats before them."""
-    spans = [Span(*each[1:]) for kind in _CLOSING for each in build.tape.of_kind(kind, build.first, build.last)]
-    return spans[:_MOST_CLOSING]
+    tape = build.tape
+    said = (each for kind in _CLOSING for each in tape.of_kind(kind, build.first, build.last))
+    return [Span(start, end) for _, start, end in islice(said, _MOST_CLOSING)]
 
 
-def _of_vertex(data: bytes, tape: Tape, step: Step) -> Iterator[Span]:
-    """The lines with which a step ended, of several parts of it each one's."""
+def _of_vertex(data: bytes, tape: Tape, step: Step, kinds: Collection[Kind]) -> Iterator[Span]:
+    """What a step says besides its output, of some kinds."""
     first, last = bisect_right(tape.ends, step.start), bisect_left(tape.ends, step.end)
     for index in range(first, min(last + 1, len(tape))):
-        if tape.kinds[index] in _ENDS:
+        if tape.kinds[index] in kinds:
             _, start, end = tape.element(index)
             found = _NUMBER.match(data, start, end)
             if found is not None and int(found[1]) == step.vertex:

@@ -25,10 +25,10 @@ from typing import NamedTuple
 
 from logparse.model import NO_TIMING, Span, Timing, TimingSource
 
-__all__ = ["Doing", "Frame", "Screen", "Shown", "seconds_within"]
+__all__ = ["COLOURED", "Doing", "Frame", "Screen", "Shown", "seconds_within"]
 
 _CONTROL = re.compile(rb"\x1b\[[0-9;?]{0,16}[A-Za-z]|[\r\x00-\x08]")
-_COLOUR = re.compile(rb"\x1b\[(?![0m])[0-9;]{1,16}m[ \t]{0,8}=>")
+COLOURED = re.compile(rb"\x1b\[(?![0m])[0-9;]{1,16}m[ \t]{0,8}=>")
 _HEADER = re.compile(rb"\[\+\] \w{1,32} (\d{1,9}(?:\.\d{1,3})?)s \((\d{1,9})/(\d{1,9})\)([^\r\n]{0,64})")
 _SECONDS = re.compile(rb"(\d{1,9}(?:\.\d{1,3})?)s")
 _FLAGS = (b"CACHED ", b"ERROR ", b"CANCELED ")
@@ -366,7 +366,7 @@ class Screen:
 
 def _read_row(line: bytes) -> _Row | None:
     """Read a line of a frame; ``None`` if it is no row."""
-    coloured = _COLOUR.search(line[:256]) is not None
+    coloured = COLOURED.search(line[:256]) is not None
     text = _CONTROL.sub(b"", line) if b"\x1b" in line or b"\r" in line else line
     width = len(text)
     text = text.strip(b" \t")

@@ -48,6 +48,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from logparse.model import Build, Builder, Transcript
+from logparse.parser.buildkit.carry import carry_plain
 from logparse.parser.buildkit.cutter import Cutter
 from logparse.parser.buildkit.markers import FIRST, MARK, SIGN
 from logparse.parser.buildkit.reader import read_contents
@@ -84,4 +85,4 @@ def parse_plain(transcript: Transcript) -> list[Build]:
     ]
 
 
-PLAIN = Format("buildkit-plain", Builder.BUILDKIT, SIGN, parse_plain)
+PLAIN = Format("buildkit-plain", Builder.BUILDKIT, SIGN, parse_plain, carry_plain)

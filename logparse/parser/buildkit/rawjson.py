@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 
 from logparse.log import Pieces
 from logparse.model import Build, Builder, Kind, Tape, Transcript
+from logparse.parser.buildkit.carry import carry_events
 from logparse.parser.buildkit.events import read_contents
 from logparse.parser.buildkit.trace import Trace, is_canceled
 from logparse.parser.buildkit.words import cut_words
@@ -365,4 +366,4 @@ def _value(name: str, text: str, index: int, entries: list[_Entry]) -> int:
     return end
 
 
-RAWJSON = Format("buildkit-rawjson", Builder.BUILDKIT, SIGN, parse_rawjson)
+RAWJSON = Format("buildkit-rawjson", Builder.BUILDKIT, SIGN, parse_rawjson, carry_events)

@@ -32,6 +32,7 @@ import re
 from itertools import pairwise
 
 from logparse.model import Build, Builder, Kind, Tape, Transcript
+from logparse.parser.buildkit.carry import carry_tty
 from logparse.parser.buildkit.display import read_contents
 from logparse.parser.buildkit.frames import Frame
 from logparse.parser.compose import COMPOSE_LINE, FAILED_SERVICE
@@ -239,4 +240,4 @@ def parse_tty(transcript: Transcript) -> list[Build]:
     ]
 
 
-TTY = Format("buildkit-tty", Builder.BUILDKIT, SIGN, parse_tty)
+TTY = Format("buildkit-tty", Builder.BUILDKIT, SIGN, parse_tty, carry_tty)

@@ -46,10 +46,10 @@ What follows from it:
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 
-from logparse.model import Build, Builder, Transcript
-from logparse.parser.format import Format
+from logparse.model import Build, Builder, Kind, Span, Transcript
+from logparse.parser.format import Carried, Format, one_at_a_time
 from logparse.parser.kaniko.cutter import Cutter
 from logparse.parser.kaniko.markers import SIGN
 from logparse.parser.kaniko.reader import read_contents
@@ -82,4 +82,21 @@ def parse_kaniko(transcript: Transcript) -> list[Build]:
     ]
 
 
-KANIKO = Format("kaniko", Builder.KANIKO, SIGN, parse_kaniko)
+def carry(build: Build) -> Carried:
+    """What is carried over: the last step, and a line before it that tells whose it is, as no header does."""
+    carried = one_at_a_time(build)
+    elements = (
+        element
+        for kind in (Kind.PULL, Kind.PROGRESS)
+        for element in islice(build.tape.of_kind(kind, build.first, build.last), _LOOKED_AT)
+    )
+    for _, start, end in elements:
+        sign = SIGN.search(build.transcript.data, max(0, start - 1), end)
+        if sign is not None and sign.end() <= end:
+            return carried._replace(heads=[Span(sign.end() - 1, sign.end()), *carried.heads])
+    return carried
+
+
+_LOOKED_AT = 16
+
+KANIKO = Format("kaniko", Builder.KANIKO, SIGN, parse_kaniko, carry)
