@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logparse import diagnose, parse
@@ -424,6 +424,7 @@ def check(data: bytes) -> None:
 
 class TestAnyBytes:
     @settings(deadline=None, max_examples=150)
+    @example(12337)
     @given(st.integers(0, 2**32))
     def test_mutated_logs_are_read_without_loss(self, seed: int) -> None:
         check(mutated(seed))

@@ -142,6 +142,8 @@ class Cutter:
             return False
         if number == 1 and known is not None:
             return False
+        if self.data.find(name, block.end(3), block.end()) >= 0:  # named again: it looks like a status
+            return False
         if blank:
             self._add(_BLANK, block.end(1))
         position = block.end(3) + 1
