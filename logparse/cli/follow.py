@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 from rich.text import Text
 
@@ -65,9 +66,6 @@ def _steps(feed: Feed, path: str) -> Iterator[Fed]:
         raise SourceError(
             f"Cannot read {printable(path)}: {error.strerror or type(error).__name__}; give a file or '-'."
         ) from error
-    except KeyboardInterrupt:
-        if path == "-":
-            raise
     yield from feed.close()
 
 
@@ -84,13 +82,21 @@ def _stdin() -> Iterator[bytes]:
 
 
 def _growing(path: Path) -> Iterator[bytes]:
-    """Chunks of a file, an empty one whenever it does not grow for a while."""
-    with path.open("rb") as file:
-        while True:
-            chunk = file.read(_CHUNK)
-            if not chunk:
-                time.sleep(_PATIENCE)
-            yield chunk
+    """Chunks of a file, an empty one whenever it does not grow for a while; Ctrl-C ends it.
+
+    Ctrl-C sets a flag here, since an exception could come while a step is printed, and the others be lost.
+    """
+    stop = Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        with path.open("rb") as file:
+            while not stop.is_set():
+                chunk = file.read(_CHUNK)
+                if not chunk:
+                    stop.wait(_PATIENCE)
+                yield chunk
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _row(path: str, fed: Fed) -> dict[str, object]:

@@ -389,5 +389,8 @@ def _read_row(line: bytes) -> _Row | None:
         flag, _, text = text.partition(b" ")
         flags.append(flag)
     numbered = _NUMBERED.match(text)
-    key = numbered[0].replace(b" ", b"") if numbered else text[: max(width - _VARYING, _SHORTEST_KEY)]
+    if numbered:  # in which numbers stand at the right: "[ 9/10]"
+        key = b" ".join(numbered[0].replace(b"[", b"[ ").split())
+    else:
+        key = text[: max(width - _VARYING, _SHORTEST_KEY)]
     return _Row(key, text, tuple(flags), seconds, coloured)
