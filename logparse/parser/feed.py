@@ -42,6 +42,8 @@ _LONGEST_LINE = 8 << 20
 _LONGEST_HEAD = 1 << 20
 _LONGEST_OBJECT = 1 << 18
 """Bytes in which the other end of a line, or of an object of JSON over several lines, is looked for."""
+_LONGEST_FRAME = 1 << 14
+"""The same for the beginning of a terminal's frame."""
 _TOLD = 1 << 16
 """Steps of a build that are remembered to have been told of."""
 
@@ -210,8 +212,8 @@ class Feed:
         new = self._fresh_size + len(self._seen) - self._carried
         return new >= max(window, self._carried) and (self._has_line or self._fresh_size >= _LONGEST_LINE)
 
-    def _next(self, *, final: bool) -> _Window:
-        """All there is but for a line that is not whole yet."""
+    def _next(self, *, final: bool, let_go: bool) -> _Window:
+        """All there is, but for a line that may not be whole yet, or for a frame before all is let go."""
         rest = b""
         if not final:
             # Only as much of the end is looked at as a line, or an object of JSON, can take.
@@ -221,7 +223,7 @@ class Feed:
                 size += len(self._fresh[index])
                 has_line = has_line or b"\n" in self._fresh[index]
             last = b"".join(self._fresh[index:])
-            end = _end_of_lines(last)
+            end = _end_of_lines(last, of_frames=let_go)
             self._fresh[index:] = [last[:end]]
             rest = last[end:]
         fresh = _Part(self._received, sum(map(len, self._fresh)), None)
@@ -239,7 +241,7 @@ class Feed:
 
     def _read(self, *, final: bool = False, let_go: bool = False) -> list[Fed]:
         """Parse what there is, and let go of it."""
-        window = self._next(final=final)
+        window = self._next(final=final, let_go=let_go)
         self._format_of.clear()
         texts = [
             [build for build in text if build.builder is not Builder.NONE]
@@ -534,12 +536,18 @@ def _size_outside(spans: Sequence[Span], others: Sequence[Span]) -> int:
     return size
 
 
-def _end_of_lines(data: bytes) -> int:
-    """Where the last whole line ends, or the last whole object of JSON over several lines."""
+def _end_of_lines(data: bytes, *, of_frames: bool) -> int:
+    """Where the last whole line ends, or the last whole object of JSON over several lines.
+
+    Of a terminal's frames it is where the last one begins, which may not be whole.
+    """
     end = data.rfind(b"\n") + 1 or len(data)
     opened = data.rfind(b"\n{\n", max(0, end - _LONGEST_OBJECT), end)
     if opened >= 0 and data.find(b"\n}\n", opened, end) < 0:
         return opened + 1
+    frame = data.rfind(b"[+] ", max(0, end - _LONGEST_FRAME), end) if of_frames else -1
+    if frame >= 0 and data[frame - 1 : frame] in (b"\n", b"G", b"l", b"\r"):  # behind a move of the cursor
+        return data.rfind(b"\n", 0, frame) + 1 or end
     return end
 
 

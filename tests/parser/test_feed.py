@@ -313,32 +313,6 @@ class TestWrapped:
         assert data.startswith(codecs.BOM_UTF16_LE)
         same(data, 1_500, 7)
 
-    def test_lines_stay_healed_when_what_tells_their_width_is_gone(self):
-        record = (
-            b'docker : #0 building with "default" instance using docker driver\r\nAt line:1 char:1\r\n'
-            b"+ docker build . *> build.log\r\n+ ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~\r\n"
-            b"    + CategoryInfo          : NotSpecified: (#0 building with ...:String) [], Remote \r\n"
-            b"   Exception\r\n    + FullyQualifiedErrorId : NativeCommandError\r\n \r\n"
-        )
-        lines = b"".join(plain(9, 40)).decode().splitlines()
-        name = "RUN make one thing after the other until the end of the line comes into sight"
-        cut = [part for line in lines for part in self.cut(line.replace("RUN make", name))]
-        data = record + "\r\n".join(cut).encode() + b"\r\n"
-        steps = whole(data)
-        assert len(steps) == 17
-        assert all(str(step[5]).endswith("sight") for step in steps[1:])
-        same(data, 8_000, 997)
-
-    @staticmethod
-    def cut(line: str) -> list[str]:
-        """Cut a line behind the last blank that fits into 79 columns."""
-        parts = []
-        while len(line) > 79:
-            place = line.rfind(" ", 0, 79) + 1 or 79
-            parts.append(line[:place])
-            line = line[place:]
-        return [*parts, line]
-
 
 class TestNeverRaises:
     @given(st.binary(max_size=200), st.integers(1, 50), st.integers(1, 50))
@@ -416,7 +390,7 @@ class TestFeed:
     def test_long_output_is_let_go_of(self):
         def chunks() -> Iterator[bytes]:
             yield b"Step 1/2 : FROM a\n ---> 0123456789ab\nStep 2/2 : RUN x\n ---> Running in ba9876543210\n"
-            for _ in range(600):
+            for _ in range(400):
                 yield b"some line of output\n" * 5_000
             yield b"boom\nThe command '/bin/sh -c x' returned a non-zero code: 3\n"
 
@@ -425,20 +399,20 @@ class TestFeed:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert last.step.exit_code == 3
-        assert last.elided > 59_000_000
-        assert last.end - last.start > 60_000_000
+        assert last.elided > 39_000_000
+        assert last.end - last.start > 40_000_000
         assert last.step.output.endswith(b"boom\n")
         assert peak < 28 << 20
 
     @pytest.mark.parametrize("name", ["plain", "buildah", "kaniko", "events", "terminal", "stamped plain"])
     def test_memory_does_not_depend_on_the_number_of_steps(self, name):
-        data = made(name, 300, 30)
+        data = made(name, 150, 20)
         peaks = []
         for size in (len(data) // 3, len(data)):
             feed = Feed(window=50_000)
             tracemalloc.start()
-            for start in range(0, size, 5_000):
-                feed.feed(data[start : start + 5_000])
+            for start in range(0, size, 20_000):
+                feed.feed(data[start : start + 20_000])
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
         assert peaks[1] < 1.5 * peaks[0] + 200_000
