@@ -44,6 +44,8 @@ _LONGEST_OBJECT = 1 << 18
 """Bytes in which the other end of a line, or of an object of JSON over several lines, is looked for."""
 _LONGEST_FRAME = 1 << 14
 """The same for the beginning of a terminal's frame."""
+_BEGINNING = 1 << 10
+"""Bytes of a log in which its first frame is looked for."""
 _TOLD = 1 << 16
 """Steps of a build that are remembered to have been told of."""
 

@@ -158,18 +158,14 @@ class Chain:
     def follow(self) -> None:
         """Tell the builder's headers from others."""
         run = _Run()
-        top = 0
         for header in self._headers:
-            # No program can have printed a header that stands right behind those with which the log begins.
-            is_at_top = self._data.find(b"\n", top, header.start) < 0
-            top = header.end if is_at_top else top
             if run.latest is None:
                 # A log may begin in the middle of a build.
                 self.builds.append([])
             elif self.begins_build(run, header):
                 run = _Run()
                 self.builds.append([])
-            elif not (self.goes_on(run, header) or is_at_top):
+            elif not self.goes_on(run, header):
                 continue
             run.add(header)
             self.builds[-1].append(header)
