@@ -315,6 +315,7 @@ class TestWrapped:
 
 
 class TestNeverRaises:
+    @settings(deadline=None)
     @given(st.binary(max_size=200), st.integers(1, 50), st.integers(1, 50))
     def test_whatever_the_bytes(self, data, window, chunk):
         fed(data, window, chunk)
