@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from logparse.model import Build, Builder, Log, Span, Step, Transcript
 from logparse.parser import formats_of, read_texts
-from logparse.parser.format import Carried, Format
+from logparse.parser.format import Carried, Format, one_at_a_time
 from logparse.parser.wrappings.powershell import first_record
 from logparse.text import UTF16_MARKS
 
@@ -225,7 +225,7 @@ class Feed:
                 size += len(self._fresh[index])
                 has_line = has_line or b"\n" in self._fresh[index]
             last = b"".join(self._fresh[index:])
-            end = _end_of_lines(last, of_frames=let_go)
+            end = _end_of_lines(last, of_frames=let_go and self._draws(last))
             self._fresh[index:] = [last[:end]]
             rest = last[end:]
         fresh = _Part(self._received, sum(map(len, self._fresh)), None)
@@ -233,6 +233,12 @@ class Feed:
         window = _Window([*self._parts, fresh], b"".join([self._seen, *self._fresh]), self._record)
         self._fresh, self._fresh_size, self._has_line = [rest], len(rest), b"\n" in rest
         return window
+
+    def _draws(self, data: bytes) -> bool:
+        """Whether it is a terminal that is captured, to go by what was read last, or else by the data."""
+        if self._format_of:
+            return any(form.name == "buildkit-tty" for form in self._format_of.values())
+        return b"[+] " in data[:_BEGINNING]
 
     def _note(self, form: Format, transcript: Transcript) -> list[Build]:
         """Read a text, and remember in which format it was."""
@@ -268,6 +274,8 @@ class Feed:
                 found += [steps.fed(window, index) for index in steps.new()]
                 continue
             carried = steps.form.carry(build)
+            if not carried.heads:
+                carried = one_at_a_time(build)
             found += [steps.fed(window, index) for index in steps.new(carried.going_on)]
             if let_go:
                 kept += ((span, known) for span in window.lines(build.transcript, steps.let_go(carried)))

@@ -132,9 +132,15 @@ def fed_steps(data: bytes) -> int:
 
 def in_chunks() -> list[Row]:
     rows = []
+    plain = recorded("buildkit-28.plain.log")
     for name, data in (
         ("classic", many_builds(SIZE // 4)),
-        ("BuildKit plain", repeated(recorded("buildkit-28.plain.log"), SIZE // 4)),
+        ("BuildKit plain", repeated(plain, SIZE // 4)),
+        ("BuildKit plain, GitHub's stamps", stamped(repeated(plain, SIZE // 8))),
+        ("BuildKit events", repeated(recorded("buildkit-28.live-rawjson.jsonl"), SIZE // 8)),
+        ("BuildKit on a terminal", repeated(recorded("buildkit-28.tty.log"), SIZE // 8)),
+        ("buildah", repeated(recorded("buildah.log"), SIZE // 8)),
+        ("Engine API", repeated(recorded("engine-api-28.jsonl"), SIZE // 8)),
     ):
         whole, steps = best(partial(whole_steps, data))
         fed, fed_count = best(partial(fed_steps, data))

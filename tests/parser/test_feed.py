@@ -267,6 +267,7 @@ MADE: dict[str, Callable[[int, int], Iterator[bytes]]] = {
     "terminal": terminal,
     "stamped classic": stamped(classic),
     "stamped plain": stamped(plain),
+    "stamped buildah": stamped(buildah),
     "classic in objects": in_objects(classic),
     "plain in objects": in_objects(plain),
 }

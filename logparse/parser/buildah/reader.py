@@ -90,7 +90,7 @@ def read_contents(build: Build) -> Contents:
 
 
 def carry(build: Build) -> Carried:
-    """What is carried over: how each stage began and how far it is, and all that belongs to the last step."""
+    """What is carried over: all headers of the stages that go on, and all that belongs to the last step."""
     places, tape, size = list(_places(build)), build.tape, len(build.transcript.data)
     if not places:
         return one_at_a_time(build)
@@ -98,9 +98,17 @@ def carry(build: Build) -> Carried:
     going_on = {len(places) - 1}
     if _at_once(places):
         going_on.update(index for index in last.values() if not _has_ended(tape, places[index]))
-    shown = [place.header for place in places if place.header.instruction == FROM]
-    shown += [places[index].header for index in last.values()]
-    heads = [Span(header.start, header.end) for header in shown]
+    headers: dict[Key, list[Header]] = {}
+    for header in (place.header for place in places):
+        if header.number == 1 and header.instruction == FROM:
+            headers[header.key] = []
+        headers.setdefault(header.key, []).append(header)
+    heads = [
+        Span(header.start, header.end)
+        for stage in headers.values()
+        if stage[-1].start == places[-1].header.start or not stage[-1].is_at_end
+        for header in stage
+    ]
     heads += [
         Span(*tape.element(index)[1:])
         for index in range(places[-1].first + 1, build.last)
