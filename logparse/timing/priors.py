@@ -1,0 +1,47 @@
+"""What steps cost before anything is known of their image, by kind."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from logparse.timing.works import Kind
+
+__all__ = ["BUSY", "BUSY_KEPT", "Prior", "priors"]
+
+BUSY = 0.2
+"""Standard deviation of how busy the machine is, as the logarithm of what small steps take longer."""
+BUSY_KEPT = 0.8
+"""How much of that is left in the next build."""
+
+
+class Prior(NamedTuple):
+    """The cost of one kind of work, as ``priors.toml`` explains it.
+
+    Parameters
+    ----------
+    median
+        Seconds.
+    spread, noise
+        Standard deviations of the logarithm: of what is typical, between images and machines; of a single
+        run, from one build of an image to the next.
+    common
+        Share of the spread's variance that all work of the kind in one image has in common.
+    load
+        How much it depends on how busy the machine is.
+    """
+
+    median: float
+    spread: float
+    noise: float
+    common: float
+    load: float
+
+
+@cache
+def priors() -> dict[Kind, Prior]:
+    """By kind, as shipped with the package."""
+    text = (files("logparse.timing") / "priors.toml").read_text(encoding="utf-8")
+    return {Kind(name): Prior(**entry) for name, entry in tomllib.loads(text).items()}
