@@ -26,6 +26,7 @@ from logparse.model import Build, Contents, Step, Timing, TimingSource
 from logparse.timing.draws import Parts, draw
 from logparse.timing.fit import Change, Facts, Fit, fit
 from logparse.timing.priors import priors
+from logparse.timing.reported import reported_seconds
 from logparse.timing.smoother import Floats
 from logparse.timing.works import Kind, Works, find_works
 
@@ -209,6 +210,7 @@ class _Image:
         ran: list[int] = []
         broken: list[int] = []
         known: dict[int, tuple[float, float]] = {}
+        reported: dict[int, float] = {}
         last = len(build.steps) - 1
         for place, (step, work) in enumerate(zip(build.steps, works, strict=True)):
             if work is None:
@@ -219,13 +221,19 @@ class _Image:
                 or (place == last and build.image_id is None and not build.contents.finished)
             )
             (broken if over else ran).append(work)
+            if step.outputs and step.timing.seconds is None:
+                told = reported_seconds(step)
+                if told:
+                    reported[work] = told
             if step.timing.seconds is not None:
                 wide = (step.timing.high or step.timing.seconds) - (step.timing.low or step.timing.seconds)
                 known[work] = (step.timing.seconds, wide)
         if not build.steps and reason is None:
             seconds, reason = None, "the log holds no steps"
+        if seconds is not None and sum(reported.values()) > seconds:
+            reported, reason = {}, "tools report more time than the build took"
         self.reasons.append(reason)
-        return Facts(ran, broken, seconds, known, {}, self.works.edited[index])
+        return Facts(ran, broken, seconds, known, reported, self.works.edited[index])
 
     def _groups(self) -> dict[int, str]:
         """Labels of work that ran in the very same builds, so that durations cannot tell it apart."""

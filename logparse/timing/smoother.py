@@ -7,7 +7,8 @@ says one number about it, its duration :math:`D`:
 .. math:: \log D = \log \sum_s \exp(z_s + f_s + \varepsilon_s) + e
 
 over the work :math:`s` that ran, with :math:`\varepsilon_s` the noise of a single run, which grows with the
-work as it is relative to it; :math:`f_s` shifts work that broke off, and :math:`e` is what the clock cannot tell.
+work as it is relative to it; :math:`f_s` shifts work that broke off, and :math:`e` is what the clock cannot
+tell.
 What is known of single runs (a clock in the log, a time that a tool reported) are observations of one
 component.
 
