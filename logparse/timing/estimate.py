@@ -22,22 +22,30 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from logparse.model import Build, Contents, Step, Timing, TimingSource
+from logparse.model import Build, Contents, Timing, TimingSource
 from logparse.timing.draws import Parts, draw
-from logparse.timing.fit import Change, Facts, Fit, fit
+from logparse.timing.fit import BROKEN_SHIFT, BROKEN_SPREAD, SHARE_ERROR, Change, Facts, Fit, fit
 from logparse.timing.priors import priors
-from logparse.timing.reported import reported_seconds
+from logparse.timing.records import Kind, Record, StepRecord, image_of, record_of
 from logparse.timing.smoother import Floats
-from logparse.timing.works import Kind, Works, find_works
+from logparse.timing.works import find_works
 
-__all__ = ["Estimates", "estimate", "image_of"]
+__all__ = ["Estimates", "estimate"]
 
-_DRAWS = 400
+_DRAWS = 256
 _CLOCK = 0.002
 """Seconds that cannot be told from nothing."""
 _LEVELS = (0.05, 0.5, 0.95)
+_NINETY = 1.645
+"""Standard deviations on either side of the middle that hold 90 % of a normal distribution."""
 _STEP_COLUMNS = [
-    "build_key", "step_index", "image", "work", "seconds", "low", "high", "source", "group", "reason",
+    "build_key", "step_index", "image", "work", "text", "cached", "seconds", "low", "high", "source", "group",
+    "reason",
+]  # fmt: skip
+_BUILD_COLUMNS = ["build_key", "image", "started_at", "seconds", "reason"]
+_GROUP_COLUMNS = ["build_key", "group", "steps", "seconds", "low", "high"]
+_CHANGE_COLUMNS = [
+    "image", "work", "text", "build_key", "started_at", "before", "after", "factor", "certainty",
 ]  # fmt: skip
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -48,14 +56,16 @@ class Estimates:
 
     Parameters
     ----------
-    builds
-        The builds that were given, in their order.
     timings
-        Of each build's steps.
+        Of each build's steps, by the build's key.
     steps
         One row a step: ``build_key``, ``step_index`` (int32), ``image`` (what it was estimated with),
-        ``work`` (Int32, a number that the same step has in all builds of the image), ``seconds``, ``low``,
-        ``high`` (float64), ``source``, ``group`` and ``reason``: why nothing better is known.
+        ``work`` (Int32, a number that the same step has in all builds of the image), ``text``, ``cached``,
+        ``seconds``, ``low``, ``high`` (float64), ``source``, ``group`` and ``reason``: why nothing better is
+        known.
+    builds
+        One row a build: ``build_key``, ``image``, ``started_at``, ``seconds`` (of the whole build) and
+        ``reason``.
     groups
         One row a build and group of steps that durations cannot tell apart: ``build_key``, ``group``,
         ``steps`` (how many), and the ``seconds``, ``low`` and ``high`` of their sum.
@@ -65,18 +75,19 @@ class Estimates:
         (standard deviations by which it stands out).
     """
 
-    builds: list[Build]
-    timings: list[tuple[Timing, ...]]
+    timings: dict[str, tuple[Timing, ...]]
     steps: pd.DataFrame
+    builds: pd.DataFrame
     groups: pd.DataFrame
     changes: pd.DataFrame
 
-    def timed(self) -> list[Build]:
-        """The builds, whose steps now have these timings."""
-        for build, timings in zip(self.builds, self.timings, strict=True):
+    def timed(self, build: Build) -> Build:
+        """A build, whose steps have their timings from now on; it must be one of those given."""
+        timings = self.timings.get(build.key, ())
+        if len(timings) == len(build.steps):
             build.decode = _Timed(build.contents, timings)
             build.__dict__.pop("contents", None)
-        return self.builds
+        return build
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +105,6 @@ class _Timed:
         return replace(self.contents, steps=steps)
 
 
-def image_of(build: Build) -> str:
-    """What a build builds: ``owner/name``, else the repository of its first tag, else the log's folder."""
-    log = build.log
-    if log.owner and log.name:
-        return f"{log.owner}/{log.name}"
-    if build.tags:
-        name = build.tags[0]
-        return name[: name.rfind(":")] if ":" in name.rpartition("/")[2] else name
-    return (log.path or "").rpartition("/")[0]
-
-
 def estimate(
     builds: Iterable[Build],
     *,
@@ -117,9 +117,11 @@ def estimate(
     Parameters
     ----------
     builds
-        Builds of any images; the more of an image, the better.
+        Builds of any images; the more of an image, the better. They are read one by one and not kept. A
+        build that is given twice counts once.
     image
-        Names what a build builds. Builds of the same name are taken together.
+        Names what a build builds, by default its algorithm, else the repository of its tag, else the folder
+        of its log. Builds of the same name are taken together.
     draws
         How many draws an interval is made of.
     seed
@@ -130,14 +132,16 @@ def estimate(
     Estimates
         Every step has a row. What the log's own clock tells is left as it is, and helps the others.
     """
-    given = list(builds)
-    images: dict[str, list[int]] = defaultdict(list)
-    for index, build in enumerate(given):
-        images[image(build)].append(index)
-    made = _Made(given)
-    for name, chosen in images.items():
-        chosen.sort(key=lambda index: given[index].log.started_at or _EARLIEST)
-        _Image(name, [given[index] for index in chosen], chosen, made).estimate(draws, seed)
+    images: dict[str, dict[str, Record]] = defaultdict(dict)
+    made = _Made()
+    for build in builds:
+        record = record_of(build, image(build))
+        images[record.image].setdefault(record.key, record)
+        made.keys.setdefault(record.key)
+    for records in images.values():
+        # In the order of their start, and where that is equal or unknown, of their keys.
+        ordered = sorted(records.values(), key=lambda record: (record.started_at or _EARLIEST, record.key))
+        _Image(ordered, made).estimate(draws, seed)
     return made.estimates()
 
 
@@ -145,53 +149,38 @@ def estimate(
 class _Made:
     """What was estimated so far."""
 
-    builds: list[Build]
-    timings: dict[int, tuple[Timing, ...]] = field(default_factory=dict)
-    steps: dict[int, list[tuple[str, int | None, str | None]]] = field(default_factory=dict)
-    groups: list[tuple[str, str, int, float, float, float]] = field(default_factory=list)
+    keys: dict[str, None] = field(default_factory=dict)
+    timings: dict[str, tuple[Timing, ...]] = field(default_factory=dict)
+    steps: dict[str, list[tuple[object, ...]]] = field(default_factory=dict)
+    builds: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    groups: list[tuple[object, ...]] = field(default_factory=list)
     changes: list[tuple[object, ...]] = field(default_factory=list)
 
     def estimates(self) -> Estimates:
-        rows = []
-        for index, build in enumerate(self.builds):
-            pairs = zip(self.timings[index], self.steps[index], strict=True)
-            for step, (timing, (image, work, reason)) in enumerate(pairs):
-                seconds = (timing.seconds, timing.low, timing.high)
-                rows.append(
-                    (build.key, step, image, work, *seconds, timing.source.value, timing.group, reason)
-                )
-        columns = [
-            "build_key",
-            "step_index",
-            "image",
-            "work",
-            "seconds",
-            "low",
-            "high",
-            "source",
-            "group",
-            "reason",
-        ]
-        steps = pd.DataFrame(rows, columns=columns).astype(
-            {"step_index": "int32", "work": "Int32", "seconds": float, "low": float, "high": float}
+        """All of it, in the order in which builds were given."""
+        steps = pd.DataFrame([row for key in self.keys for row in self.steps[key]], columns=_STEP_COLUMNS)
+        steps = steps.astype({"step_index": "int32", "work": "Int32", "cached": bool})
+        steps = steps.astype({"seconds": float, "low": float, "high": float})
+        builds = pd.DataFrame([self.builds[key] for key in self.keys], columns=_BUILD_COLUMNS)
+        return Estimates(
+            {key: self.timings[key] for key in self.keys},
+            steps,
+            builds.astype({"seconds": float}),
+            pd.DataFrame(self.groups, columns=_GROUP_COLUMNS),
+            pd.DataFrame(self.changes, columns=_CHANGE_COLUMNS),
         )
-        groups = pd.DataFrame(self.groups, columns=["build_key", "group", "steps", "seconds", "low", "high"])
-        names = ["image", "work", "text", "build_key", "started_at", "before", "after", "factor", "certainty"]
-        changes = pd.DataFrame(self.changes, columns=names)
-        timings = [self.timings[index] for index in range(len(self.builds))]
-        return Estimates(self.builds, timings, steps, groups, changes)
 
 
 class _Image:
     """The builds of one image, in order of time."""
 
-    def __init__(self, name: str, builds: Sequence[Build], places: Sequence[int], made: _Made) -> None:
-        self.name, self.builds, self.places, self.made = name, builds, places, made
-        self.works: Works = find_works(builds)
-        self.reasons: list[str | None] = []
-        self.facts = [self._facts(index) for index in range(len(builds))]
+    def __init__(self, records: Sequence[Record], made: _Made) -> None:
+        self.records, self.made = records, made
+        self.works = find_works([record.steps for record in records])
+        self.facts = [self._facts(index) for index in range(len(records))]
 
     def estimate(self, draws: int, seed: int) -> None:
+        """Estimate the seconds of every step."""
         found: Fit | None = None
         if any(each.seconds is not None for each in self.facts):
             found = fit(self.works.all, self.facts)
@@ -199,41 +188,26 @@ class _Image:
                 self._note_change(change)
         labels = self._groups()
         chance = np.random.default_rng(seed)
-        for index in range(len(self.builds)):
+        for index in range(len(self.records)):
             self._share_out(index, found, labels, chance, draws)
 
     # -- what the builds say ----------------------------------------------------------------------------
 
     def _facts(self, index: int) -> Facts:
-        build, works = self.builds[index], self.works.of_builds[index]
-        seconds, reason = _duration(build)
-        ran: list[int] = []
-        broken: list[int] = []
-        known: dict[int, tuple[float, float]] = {}
-        reported: dict[int, float] = {}
-        last = len(build.steps) - 1
-        for place, (step, work) in enumerate(zip(build.steps, works, strict=True)):
+        record = self.records[index]
+        facts = Facts([], [], record.seconds, {}, {}, self.works.edited[index])
+        told = sum(step.reported or 0.0 for step in record.steps)
+        for step, work in zip(record.steps, self.works.of_builds[index], strict=True):
             if work is None:
                 continue
-            over = (
-                step.failed
-                or step.canceled
-                or (place == last and build.image_id is None and not build.contents.finished)
-            )
-            (broken if over else ran).append(work)
-            if step.outputs and step.timing.seconds is None:
-                told = reported_seconds(step)
-                if told:
-                    reported[work] = told
+            (facts.broken if step.broke else facts.ran).append(work)
             if step.timing.seconds is not None:
-                wide = (step.timing.high or step.timing.seconds) - (step.timing.low or step.timing.seconds)
-                known[work] = (step.timing.seconds, wide)
-        if not build.steps and reason is None:
-            seconds, reason = None, "the log holds no steps"
-        if seconds is not None and sum(reported.values()) > seconds:
-            reported, reason = {}, "tools report more time than the build took"
-        self.reasons.append(reason)
-        return Facts(ran, broken, seconds, known, reported, self.works.edited[index])
+                low, high = step.timing.low, step.timing.high
+                width = high - low if low is not None and high is not None else 0.0
+                facts.known[work] = (step.timing.seconds, width)
+            elif step.reported and (record.seconds is None or told <= record.seconds):
+                facts.reported[work] = step.reported
+        return facts
 
     def _groups(self) -> dict[int, str]:
         """Labels of work that ran in the very same builds, so that durations cannot tell it apart."""
@@ -260,7 +234,8 @@ class _Image:
     def _share_out(
         self, index: int, found: Fit | None, labels: dict[int, str], chance: np.random.Generator, draws: int
     ) -> None:
-        build, facts, works = self.builds[index], self.facts[index], self.works.of_builds[index]
+        """Give each step of a build its part of the build's duration."""
+        record, facts, works = self.records[index], self.facts[index], self.works.of_builds[index]
         spread: dict[int, tuple[float, float, float]] = {}
         unknown = [work for work in (*facts.ran, *facts.broken) if work not in facts.known]
         if found is not None and unknown:
@@ -269,18 +244,24 @@ class _Image:
             for place, piece in enumerate(unknown):
                 low, middle, high = quantiles[:, place].tolist()
                 spread[piece] = (low, middle, high)
-            self._sum_groups(build, unknown, labels, drawn)
+            self._sum_groups(record, unknown, labels, drawn)
         timings: list[Timing] = []
-        rows: list[tuple[str, int | None, str | None]] = []
-        for step, work in zip(build.steps, works, strict=True):
+        rows: list[tuple[object, ...]] = []
+        for place, (step, work) in enumerate(zip(record.steps, works, strict=True)):
             levels = spread.get(work) if work is not None else None
-            timing, reason = _timing(step, levels, self.reasons[index])
+            timing, reason = _timing(step, levels, record.reason)
             if timing.source is TimingSource.ESTIMATED and work in labels:
                 timing = replace(timing, group=labels[work])
             timings.append(timing)
-            rows.append((self.name, work, reason))
-        self.made.timings[self.places[index]] = tuple(timings)
-        self.made.steps[self.places[index]] = rows
+            rows.append((
+                record.key, place, record.image, work, step.text, step.cached, timing.seconds, timing.low,
+                timing.high, timing.source.value, timing.group, reason,
+            ))  # fmt: skip
+        made = self.made
+        made.timings[record.key], made.steps[record.key] = tuple(timings), rows
+        made.builds[record.key] = (
+            record.key, record.image, record.started_at, record.seconds, record.reason,
+        )  # fmt: skip
 
     def _draws(
         self, index: int, found: Fit, unknown: Sequence[int], chance: np.random.Generator, draws: int
@@ -291,17 +272,16 @@ class _Image:
         mean, covariance = found.of_build(index, which)
         for place, work in enumerate(unknown):
             if work in facts.broken:
-                mean[place] += -0.7
-                noise[place] = np.hypot(noise[place], 1.0)
+                mean[place] += BROKEN_SHIFT
+                noise[place] = np.hypot(noise[place], BROKEN_SPREAD)
         least = np.array([*(facts.reported.get(work, 0.0) for work in unknown), 0.0])
         seconds = facts.seconds
         if seconds is not None:
-            seconds -= sum(known for known, _ in facts.known.values())
-            seconds = max(seconds, 1e-3)
-        return draw(Parts(mean, covariance, noise, 0.01, least), seconds, chance, draws)[:, :-1]
+            seconds = max(seconds - sum(known for known, _ in facts.known.values()), 1e-3)
+        return draw(Parts(mean, covariance, noise, SHARE_ERROR, least), seconds, chance, draws)[:, :-1]
 
     def _sum_groups(
-        self, build: Build, unknown: Sequence[int], labels: dict[int, str], drawn: Floats
+        self, record: Record, unknown: Sequence[int], labels: dict[int, str], drawn: Floats
     ) -> None:
         members: dict[str, list[int]] = defaultdict(list)
         for place, work in enumerate(unknown):
@@ -310,43 +290,27 @@ class _Image:
         for label, places in members.items():
             if len(places) > 1:
                 low, middle, high = np.quantile(drawn[:, places].sum(axis=1), _LEVELS).tolist()
-                self.made.groups.append((build.key, label, len(places), middle, low, high))
+                self.made.groups.append((record.key, label, len(places), middle, low, high))
 
     def _note_change(self, change: Change) -> None:
-        build = self.builds[change.build]
+        record = self.records[change.build]
         text = self.works.all[change.work].text if change.work < len(self.works.all) else "(overhead)"
         self.made.changes.append((
-            self.name, change.work, text, build.key, build.log.started_at, change.before, change.after,
-            change.after / change.before, change.certainty,
+            record.image, change.work, text, record.key,
+            record.started_at, change.before, change.after, change.after / change.before, change.certainty,
         ))  # fmt: skip
 
 
-def _duration(build: Build) -> tuple[float | None, str | None]:
-    """How long a build took, or why that is not known."""
-    log = build.log
-    if log.started_at is None or log.finished_at is None:
-        return None, "the build's start and finish are not known"
-    seconds = (log.finished_at - log.started_at).total_seconds()
-    if seconds < 0:
-        return None, "the build finished before it started"
-    if seconds == 0:
-        return None, "the build's start and finish are the same"
-    return seconds, None
-
-
 def _timing(
-    step: Step, spread: tuple[float, float, float] | None, reason: str | None
+    step: StepRecord, spread: tuple[float, float, float] | None, reason: str | None
 ) -> tuple[Timing, str | None]:
     """A step's timing, and why nothing better is known."""
     if step.timing.seconds is not None:
         return step.timing, None
     if step.cached:
         prior = priors()[Kind.CACHED]
-        wide = float(np.exp(1.645 * np.hypot(prior.spread, prior.noise)))
-        timing = Timing(
-            seconds=prior.median, low=0.0, high=prior.median * wide, source=TimingSource.ESTIMATED
-        )
-        return timing, None
+        high = prior.median * float(np.exp(_NINETY * np.hypot(prior.spread, prior.noise)))
+        return Timing(seconds=prior.median, low=0.0, high=high, source=TimingSource.ESTIMATED), None
     if spread is None:
         return step.timing, reason or "no build of this image has a duration"
     low, middle, high = spread

@@ -10,18 +10,19 @@ from typing import NamedTuple
 import numpy as np
 
 from logparse.timing.priors import BUSY, BUSY_KEPT, priors
+from logparse.timing.records import Kind
 from logparse.timing.smoother import Floats, History, Ints, Observation, Smoothed, smooth
-from logparse.timing.works import Kind, Work
+from logparse.timing.works import Work
 
-__all__ = ["Change", "Facts", "Fit", "fit"]
+__all__ = ["BROKEN_SHIFT", "BROKEN_SPREAD", "SHARE_ERROR", "Change", "Facts", "Fit", "fit"]
 
-_BROKEN_SHIFT, _BROKEN_SPREAD = -0.7, 1.0
+BROKEN_SHIFT, BROKEN_SPREAD = -0.7, 1.0
 """Work that failed took half its usual time, or up to thrice or a tenth of that."""
 _REPORTED_SHIFT, _REPORTED_SPREAD = 0.2, 0.5
 """A tool's own time is a lower bound; the step around it took about a fifth more."""
 _CLOCK_ERROR = 0.005
 """Seconds that a build's start and finish are off, at least."""
-_SHARE_ERROR = 0.01
+SHARE_ERROR = 0.01
 """Relative error of every duration, for what the model leaves out."""
 
 _NOISES = (0.02, 0.04, 0.07, 0.11, 0.17, 0.26, 0.4)
@@ -200,15 +201,15 @@ class _Fitter:
                 Observation(
                     which,
                     math.log(facts.seconds),
-                    np.where(broken, _BROKEN_SHIFT, 0.0),
-                    variance[which] + np.where(broken, _BROKEN_SPREAD**2, 0.0),
+                    np.where(broken, BROKEN_SHIFT, 0.0),
+                    variance[which] + np.where(broken, BROKEN_SPREAD**2, 0.0),
                     self.loads[which],
-                    _SHARE_ERROR**2 + (_CLOCK_ERROR / facts.seconds) ** 2,
+                    SHARE_ERROR**2 + (_CLOCK_ERROR / facts.seconds) ** 2,
                 )
             )
         for work, (seconds, resolution) in facts.known.items():
-            shift = _BROKEN_SHIFT if work in facts.broken else 0.0
-            extra = _BROKEN_SPREAD**2 if work in facts.broken else 0.0
+            shift = BROKEN_SHIFT if work in facts.broken else 0.0
+            extra = BROKEN_SPREAD**2 if work in facts.broken else 0.0
             value = max(seconds, resolution / 2, 1e-4)
             made.append(_single(work, value, shift, variance[work] + extra, (resolution / value / 2) ** 2))
         for work, seconds in facts.reported.items():

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from logparse.timing.works import Kind
+from logparse.timing.records import Kind
 
 __all__ = ["BUSY", "BUSY_KEPT", "Prior", "priors"]
 

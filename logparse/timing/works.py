@@ -13,11 +13,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from enum import StrEnum
 
-from logparse.model import Build, Step
+from logparse.timing.records import Kind, StepRecord
 
-__all__ = ["METADATA", "Kind", "Work", "Works", "find_works"]
+__all__ = ["Work", "Works", "find_works"]
 
 _ALIKE = 0.6
 """Share of words that an edited instruction has kept."""
@@ -26,27 +25,6 @@ _LONGEST, _WORDS = 1 << 13, 400
 """Characters and words of an instruction that are compared."""
 _REMEMBERED = 64
 """Pieces of work without a match that an edited step is compared with: the latest."""
-
-METADATA = frozenset({
-    "ARG", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "SHELL",
-    "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
-})  # fmt: skip
-"""Instructions that run nothing and copy nothing."""
-
-
-class Kind(StrEnum):
-    """What kind of work a step is, as far as its cost goes."""
-
-    RUN = "run"
-    COPY = "copy"
-    METADATA = "metadata"
-    PULL = "pull"
-    """A base image that was pulled."""
-    BASE = "base"
-    """A base image that was there."""
-    CACHED = "cached"
-    OVERHEAD = "overhead"
-    """What a build takes beside its steps: sending the context, starting and ending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +62,17 @@ class Works:
     edited: list[set[int]]
 
 
-def kind_of(step: Step, *, pulled: bool) -> Kind:
-    """The kind of a step that ran."""
-    if step.instruction == "FROM":
-        return Kind.PULL if pulled else Kind.BASE
-    if step.instruction in {"COPY", "ADD"}:
-        return Kind.COPY
-    return Kind.METADATA if step.instruction in METADATA else Kind.RUN
-
-
-def find_works(builds: Sequence[Build]) -> Works:
+def find_works(builds: Sequence[Sequence[StepRecord]]) -> Works:
     """Find the work of builds of one image.
 
     Parameters
     ----------
     builds
-        In order of time.
+        The steps of each, in order of time.
     """
     finder = _Finder()
-    for build in builds:
-        finder.add(build)
+    for steps in builds:
+        finder.add(steps)
     return finder.works
 
 
@@ -119,17 +88,14 @@ class _Finder:
         self._known: dict[_Key, int] = {}
         self._before: list[int] = []
 
-    def add(self, build: Build) -> None:
-        pulled = {pull.step_number for pull in build.pulls}
-        steps = build.steps
-        kinds = [kind_of(step, pulled=step.number in pulled) for step in steps]
-        found, keys = self._match(steps, kinds)
-        edited = self._edited(steps, kinds, found)
+    def add(self, steps: Sequence[StepRecord]) -> None:
+        found, keys = self._match(steps)
+        edited = self._edited(steps, found)
         for index, step in enumerate(steps):
             work = found[index]
             if work is None:
                 work = len(self.works.all)
-                self.works.all.append(Work(kinds[index], step.text))
+                self.works.all.append(Work(step.kind, step.text))
                 found[index] = work
             for key in keys[index]:
                 self._known[key] = work
@@ -139,18 +105,16 @@ class _Finder:
         self.works.edited.append(edited)
         self._remember([work for work in found if work is not None])
 
-    def _match(
-        self, steps: Sequence[Step], kinds: Sequence[Kind]
-    ) -> tuple[list[int | None], list[list[_Key]]]:
+    def _match(self, steps: Sequence[StepRecord]) -> tuple[list[int | None], list[list[_Key]]]:
         """The known work of each step whose text is known."""
         counts: Counter[tuple[str, str, str]] = Counter()
         found: list[int | None] = []
         keys: list[list[_Key]] = []
         taken: set[int] = set()
-        for step, kind in zip(steps, kinds, strict=True):
+        for step in steps:
             own: list[_Key] = []
-            for stage in (step.stage_label or "", "*"):
-                name = (stage, kind.value, step.text)
+            for stage in (step.stage, "*"):
+                name = (stage, step.kind.value, step.text)
                 counts[name] += 1
                 own.append((*name, counts[name]))
             work = next(
@@ -162,7 +126,7 @@ class _Finder:
             keys.append(own)
         return found, keys
 
-    def _edited(self, steps: Sequence[Step], kinds: Sequence[Kind], found: list[int | None]) -> set[int]:
+    def _edited(self, steps: Sequence[StepRecord], found: list[int | None]) -> set[int]:
         """Match steps with unknown texts to work that this build lacks, by place and words; in place."""
         edited: set[int] = set()
         if None not in found:
@@ -171,7 +135,7 @@ class _Finder:
         place = {work: index for index, work in enumerate(self._before)}
         left = [work for work in self._before if work not in matched][-_REMEMBERED:]
         low = -1
-        for index, (step, kind) in enumerate(zip(steps, kinds, strict=True)):
+        for index, step in enumerate(steps):
             work = found[index]
             if work is not None:
                 low = place.get(work, low)
@@ -180,7 +144,7 @@ class _Finder:
             choices = [
                 (_alike(step.text, self.works.all[other].text), -abs(place[other] - low - 1), other)
                 for other in left
-                if low < place[other] < high and self.works.all[other].kind is kind
+                if low < place[other] < high and self.works.all[other].kind is step.kind
             ]
             if choices and max(choices)[0] >= _ALIKE:
                 work = max(choices)[2]

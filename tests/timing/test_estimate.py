@@ -56,7 +56,7 @@ def history(count=40, *, install=20.0, make=5.0, seed=1, since=0, noise=0.05):
 
 
 def row(estimates, place, step):
-    return estimates.timings[place][step]
+    return list(estimates.timings.values())[place][step]
 
 
 class TestManyBuilds:
@@ -91,9 +91,12 @@ class TestManyBuilds:
         assert set(together.steps["image"]) == {"acme/a", "acme/b"}
 
     def test_timed_builds_carry_the_seconds_in_their_steps(self):
-        found = estimate(history(12))
-        timings = list(found.timings)
-        assert [tuple(step.timing for step in build.steps) for build in found.timed()] == timings
+        builds = history(12)
+        found = estimate(builds)
+        for build in builds:
+            timings = tuple(step.timing for step in found.timed(build).steps)
+            assert timings == found.timings[build.key]
+            assert {timing.source for timing in timings} == {TimingSource.ESTIMATED}
 
 
 class TestGroups:
@@ -111,7 +114,8 @@ class TestGroups:
         assert one.high - one.low > 3
 
     def test_a_step_that_ran_without_any_other_has_none(self):
-        builds = history() + [
+        builds = [
+            *history(),
             build(5.4, *STEPS, cached=4, number=50),
             build(0.5, *STEPS, cached=5, number=51),
         ]

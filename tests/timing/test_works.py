@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from logparse import parse
-from logparse.timing.works import Kind, find_works
+from logparse.timing.records import Kind, record_of
+from logparse.timing.works import find_works
 
 
 def build(*instructions: str, cached: int = 0):
@@ -22,8 +23,12 @@ def build(*instructions: str, cached: int = 0):
     return parse("".join(lines).encode())[0]
 
 
+def works_of(*builds):
+    return find_works([record_of(each, "a").steps for each in builds])
+
+
 def numbers(*builds):
-    return find_works(builds).of_builds
+    return works_of(*builds).of_builds
 
 
 def test_equal_instructions_are_the_same_work_whatever_their_number():
@@ -44,22 +49,18 @@ def test_equal_instructions_in_one_build_are_told_apart_by_their_order():
 
 
 def test_a_small_edit_keeps_the_work_and_is_noted():
-    works = find_works(
-        [
-            build("FROM a", "RUN pip install numpy==1.26.0", "COPY . /app"),
-            build("FROM a", "RUN pip install numpy==1.26.4", "COPY . /app"),
-        ]
+    works = works_of(
+        build("FROM a", "RUN pip install numpy==1.26.0", "COPY . /app"),
+        build("FROM a", "RUN pip install numpy==1.26.4", "COPY . /app"),
     )
     assert works.of_builds == [[0, 1, 2], [0, 1, 2]]
     assert works.edited == [set(), {1}]
 
 
 def test_another_instruction_in_the_same_place_is_other_work():
-    works = find_works(
-        [
-            build("FROM a", "RUN pip install numpy==1.26.0", "COPY . /app"),
-            build("FROM a", "RUN make -j 8 all install", "COPY . /app"),
-        ]
+    works = works_of(
+        build("FROM a", "RUN pip install numpy==1.26.0", "COPY . /app"),
+        build("FROM a", "RUN make -j 8 all install", "COPY . /app"),
     )
     assert works.of_builds == [[0, 1, 2], [0, 3, 2]]
     assert works.edited == [set(), set()]
@@ -68,7 +69,7 @@ def test_another_instruction_in_the_same_place_is_other_work():
 def test_a_renamed_stage_keeps_its_work():
     first = build("FROM a AS one", "RUN make all the things", "FROM b", "COPY --from=one /x /x")
     second = build("FROM a AS two", "RUN make all the things", "FROM b", "COPY --from=two /x /x")
-    works = find_works([first, second])
+    works = works_of(first, second)
     assert works.of_builds == [[0, 1, 2, 3], [0, 1, 2, 3]]
     assert works.edited[1] == {0, 3}
 
@@ -76,7 +77,7 @@ def test_a_renamed_stage_keeps_its_work():
 def test_an_edited_step_is_not_matched_across_steps_that_stayed():
     first = build("FROM a", "RUN step one of many", "COPY x /x", "RUN step two of many")
     second = build("FROM a", "COPY x /x", "RUN step one of some")
-    works = find_works([first, second])
+    works = works_of(first, second)
     assert works.of_builds[1][2] == works.of_builds[0][3]
 
 
@@ -84,7 +85,7 @@ def test_a_build_that_stopped_early_does_not_make_later_steps_forgotten():
     whole = build("FROM a", "RUN one thing", "RUN pip install a==1")
     short = build("FROM a", "RUN one thing")
     edited = build("FROM a", "RUN one thing", "RUN pip install a==2")
-    works = find_works([whole, short, edited])
+    works = works_of(whole, short, edited)
     assert works.of_builds[2] == works.of_builds[0]
 
 
@@ -99,7 +100,7 @@ def test_a_build_that_stopped_early_does_not_make_later_steps_forgotten():
     ],
 )
 def test_kinds(text, kind):
-    assert find_works([build("FROM a", text)]).all[1].kind is kind
+    assert works_of(build("FROM a", text)).all[1].kind is kind
 
 
 def test_a_base_image_that_was_pulled_is_other_work_than_one_that_was_there():
@@ -110,6 +111,6 @@ def test_a_base_image_that_was_pulled_is_other_work_than_one_that_was_there():
         b"Step 2/2 : RUN make\n ---> Running in 000000000002\nRemoving intermediate container 000000000002\n"
         b" ---> 000000000002\nSuccessfully built 0123456789ab\n"
     )
-    works = find_works([there, parse(log)[0]])
+    works = works_of(there, parse(log)[0])
     assert [work.kind for work in works.all] == [Kind.BASE, Kind.RUN, Kind.PULL]
     assert works.of_builds == [[0, 1], [2, 1]]
