@@ -16,6 +16,8 @@ _OUTLIER_SHARE, _OUTLIER_SPREAD = 0.02, 1.2
 """How often a step takes a quite different time for once, and how different, in logarithms."""
 _ROUNDS = 6
 _SMALLEST = 1e-12
+_WIDER = 1.05
+"""How much wider than the fit says, since it takes what it found (noise, drift, changes) for certain."""
 _DOUBT = 0.05
 """How much of the doubt about what is typical gives way to the build's duration: it rests on that already."""
 _LEFT = 0.02
@@ -62,6 +64,7 @@ def draw(parts: Parts, seconds: float | None, chance: np.random.Generator, count
     -------
     ndarray of float64, shape (count, n)
     """
+    parts = parts._replace(covariance=parts.covariance * _WIDER**2, noise=parts.noise * _WIDER)
     size = len(parts.mean)
     typical = _typical(parts, chance, count)
     noise = np.broadcast_to(parts.noise, (count, size))

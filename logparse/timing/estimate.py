@@ -249,7 +249,7 @@ class _Image:
         rows: list[tuple[object, ...]] = []
         for place, (step, work) in enumerate(zip(record.steps, works, strict=True)):
             levels = spread.get(work) if work is not None else None
-            timing, reason = _timing(step, levels, record.reason)
+            timing, reason = _timing(step, levels, record.reason, known=found is not None)
             if timing.source is TimingSource.ESTIMATED and work in labels:
                 timing = replace(timing, group=labels[work])
             timings.append(timing)
@@ -302,12 +302,12 @@ class _Image:
 
 
 def _timing(
-    step: StepRecord, spread: tuple[float, float, float] | None, reason: str | None
+    step: StepRecord, spread: tuple[float, float, float] | None, reason: str | None, *, known: bool
 ) -> tuple[Timing, str | None]:
-    """A step's timing, and why nothing better is known."""
+    """A step's timing, and why nothing better is known; nothing if no build of the image has a duration."""
     if step.timing.seconds is not None:
         return step.timing, None
-    if step.cached:
+    if step.cached and known:
         prior = priors()[Kind.CACHED]
         high = prior.median * float(np.exp(_NINETY * np.hypot(prior.spread, prior.noise)))
         return Timing(seconds=prior.median, low=0.0, high=high, source=TimingSource.ESTIMATED), None

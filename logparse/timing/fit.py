@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logparse.timing.priors import BUSY, BUSY_KEPT, priors
+from logparse.timing.priors import priors
 from logparse.timing.records import Kind
 from logparse.timing.smoother import Floats, History, Ints, Observation, Smoothed, smooth
 from logparse.timing.works import Work
@@ -29,6 +29,10 @@ _NOISES = (0.02, 0.04, 0.07, 0.11, 0.17, 0.26, 0.4)
 _USUAL_NOISE = 0.15
 """What noises are, give or take a factor of two and a half."""
 _DRIFTS = (0.003, 0.01, 0.02)
+_BUSY = (0.1, 0.25, 0.5)
+"""Standard deviations of how busy the machine is, as the logarithm of what small steps take longer."""
+_BUSY_KEPT = 0.8
+"""How much of that is left in the next build."""
 _SEARCHED = 600
 """Builds by which noise and drift are fitted: the latest."""
 _EDIT = 0.4
@@ -157,7 +161,8 @@ class _Fitter:
         same = np.array([[a is b for b in self.kinds] for a in self.kinds])
         self.covariance = np.where(same, np.sqrt(np.outer(common, common)), 0.0) * np.outer(spread, spread)
         np.fill_diagonal(self.covariance, spread**2)
-        self.mean, self.covariance = _with_machine(self.mean, self.covariance)
+        self.busy = _BUSY[0]
+        self.mean, self.covariance = _with_machine(self.mean, self.covariance, self.busy)
         self.noise = np.array([each.noise for each in known])
         self.loads = np.array([each.load for each in known])
         # Only of what takes long the noise shows in a build's duration.
@@ -167,6 +172,7 @@ class _Fitter:
         first = max(len(self.facts) - _SEARCHED, 0)
         self._search_noise(_DRIFTS[1], first)
         drift = self._search_drift(first)
+        self._search_busy(drift, first)
         self._search_noise(drift, first)
         smoothed, jumps, marks = self._with_changes(drift, 0)
         self._refine_noise(smoothed)
@@ -187,7 +193,7 @@ class _Fitter:
 
     def _drift(self, drift: float) -> Floats:
         drifts = np.full(len(self.mean), drift**2)
-        drifts[-1] = BUSY**2 * (1 - BUSY_KEPT**2)
+        drifts[-1] = self.busy**2 * (1 - _BUSY_KEPT**2)
         return drifts
 
     def _observations(self, facts: Facts) -> list[Observation]:
@@ -239,6 +245,18 @@ class _Fitter:
 
     def _search_drift(self, first: int) -> float:
         return max(_DRIFTS, key=lambda drift: self._likelihood(drift, first))
+
+    def _search_busy(self, drift: float, first: int) -> None:
+        """How much busier the machine is at some times than at others."""
+        likelihoods = []
+        for busy in _BUSY:
+            self._set_busy(busy)
+            likelihoods.append(self._likelihood(drift, first))
+        self._set_busy(_BUSY[int(np.argmax(likelihoods))])
+
+    def _set_busy(self, busy: float) -> None:
+        self.busy = busy
+        self.covariance[-1, -1] = busy**2
 
     def _likelihood(self, drift: float, first: int) -> float:
         """How likely the durations are once sudden changes are found; each has to be worth its place."""
@@ -314,12 +332,12 @@ class _Fitter:
         return found
 
 
-def _with_machine(mean: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+def _with_machine(mean: Floats, covariance: Floats, busy: float) -> tuple[Floats, Floats]:
     """What is known of the components at first, with how busy the machine is as the last one."""
     size = len(mean)
     wider = np.zeros((size + 1, size + 1))
     wider[:size, :size] = covariance
-    wider[size, size] = BUSY**2
+    wider[size, size] = busy**2
     return np.append(mean, 0.0), wider
 
 

@@ -9,12 +9,7 @@ from typing import NamedTuple
 
 from logparse.timing.records import Kind
 
-__all__ = ["BUSY", "BUSY_KEPT", "Prior", "priors"]
-
-BUSY = 0.2
-"""Standard deviation of how busy the machine is, as the logarithm of what small steps take longer."""
-BUSY_KEPT = 0.8
-"""How much of that is left in the next build."""
+__all__ = ["Prior", "priors"]
 
 
 class Prior(NamedTuple):
