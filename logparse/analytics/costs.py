@@ -112,10 +112,11 @@ def build_costs(estimates: Estimates) -> pd.DataFrame:
     by_build: dict[str, pd.DataFrame] = {
         str(key): steps for key, steps in estimates.steps.groupby("build_key", sort=False)
     }
-    rows = []
+    rows: list[dict[str, object]] = []
     for build in estimates.builds.to_dict("records"):
         steps = by_build.get(build["build_key"])
-        rows.append({**build, **(_parts(steps, build["seconds"]) if steps is not None else _NO_PARTS)})
+        parts = _parts(steps, build["seconds"]) if steps is not None else _NO_PARTS
+        rows.append({str(name): value for name, value in build.items()} | parts)
     made = pd.DataFrame(rows, columns=_BUILD_COLUMNS)
     return made.sort_values(
         ["image", "started_at", "build_key"], na_position="first", kind="stable", ignore_index=True

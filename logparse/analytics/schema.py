@@ -52,7 +52,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("started_at", _TIME, "when the build started, as the API says"),
         ("finished_at", _TIME, "when the build finished, as the API says"),
         ("seconds", _SECONDS, "how long the build took"),
-        ("seconds_source", _ID, "where that comes from: api, or prefix: time stamps before the log's lines"),
+        ("seconds_source", _ID, "where that comes from: api, or stamps before the lines: prefix or arrival"),
         ("steps", _SMALL, "steps that were started"),
         ("total_steps", _SMALL, "steps that the builder announced"),
         ("cached_steps", _SMALL, "steps whose result came from the cache"),
@@ -61,6 +61,8 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("warnings", _SMALL, "warnings of the builder itself"),
         ("image_id", _TEXT, "short id of the finished image"),
         ("tags", _TEXTS, "names given to the finished image"),
+        ("at_once", pa.bool_(), "whether others wrote into the log meanwhile: which lines are its own is a guess"),
+        ("cut_line", _INT, "line at which the log was cut; null if the build came to its end in it"),
     ],
     "steps": [
         ("build_key", _ID, "the build"),
@@ -92,6 +94,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("output_bytes", _INT, "bytes that programs printed in it"),
         ("span_start", _INT, "where the step begins in its log"),
         ("span_end", _INT, "where it ends"),
+        ("incomplete", pa.bool_(), "whether the log does not have its end"),
     ],
     "pulls": [
         ("build_key", _ID, "the build"),
@@ -107,6 +110,7 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("already_present", pa.bool_(), "whether the layer was there before"),
         ("state", _ID, "last state that the layer reached"),
         ("layer_seconds", _SECONDS, "how long the layer was on its way, where printed"),
+        ("reference", _ID, "the image as a Dockerfile names it, whichever builder pulled it"),
     ],
     "messages": [
         ("build_key", _ID, "the build"),

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from logparse.analytics.schema import SCHEMAS
-from logparse.diagnosis import diagnose, messages
+from logparse.diagnosis import RuleBook, diagnose, messages
 from logparse.model import Build, Outcome, Step
 from logparse.secrets import mask
 
@@ -72,7 +72,7 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
     return frame
 
 
-def tables(builds: Iterable[Build]) -> Tables:
+def tables(builds: Iterable[Build], *, rules: RuleBook | None = None) -> Tables:
     """Make the five tables of all `builds`.
 
     Parameters
@@ -80,11 +80,13 @@ def tables(builds: Iterable[Build]) -> Tables:
     builds
         Any number of builds, none included; each is read once, in order. A second build of the same key, such
         as that of a copy of a log, is the same build and does not count again.
+    rules
+        The rules to diagnose failures by, by default those that come with the package.
     """
-    return _tables(builds, set())
+    return _tables(builds, set(), rules)
 
 
-def _tables(builds: Iterable[Build], seen: set[str]) -> Tables:
+def _tables(builds: Iterable[Build], seen: set[str], rules: RuleBook | None) -> Tables:
     """Make the tables of those builds whose keys are not `seen`, and note them there."""
     rows: dict[str, list[_Row]] = {name: [] for name in SCHEMAS}
     for build in builds:
@@ -95,22 +97,22 @@ def _tables(builds: Iterable[Build], seen: set[str]) -> Tables:
         rows["builds"].append(_build_row(key, build))
         rows["steps"].extend(_step_rows(key, build))
         rows["pulls"].extend(_pull_rows(key, build))
-        rows["messages"].extend(_message_rows(key, build))
+        rows["messages"].extend(_message_rows(key, build, rules))
         if build.outcome is Outcome.FAILED:
-            rows["failures"].append(_failure_row(key, build))
+            rows["failures"].append(_failure_row(key, build, rules))
     return Tables(**{name: _table(name, rows[name]) for name in SCHEMAS})
 
 
-def batches(builds: Iterable[Build], size: int = 1000) -> Iterator[Tables]:
+def batches(builds: Iterable[Build], size: int = 1000, *, rules: RuleBook | None = None) -> Iterator[Tables]:
     """Make the five tables of `size` builds at a time, so that memory does not grow with their number.
 
     At least one batch is given, so that tables without rows have their columns, too.
     """
     remaining = iter(builds)
     seen: set[str] = set()
-    yield _tables(islice(remaining, size), seen)
+    yield _tables(islice(remaining, size), seen, rules)
     while batch := list(islice(remaining, size)):
-        yield _tables(batch, seen)
+        yield _tables(batch, seen, rules)
 
 
 def _table(name: str, rows: list[_Row]) -> pa.Table:
@@ -169,6 +171,8 @@ def _build_row(key: str, build: Build) -> _Row:
         len(build.warnings),
         build.image_id,
         [mask(tag) for tag in build.tags],
+        build.at_once,
+        build.cut_line,
     )
 
 
@@ -176,11 +180,14 @@ def _duration(build: Build) -> tuple[float | None, str | None]:
     """How long a build took, and where that comes from."""
     if build.log.duration is not None:
         return build.log.duration, "api"
-    if build.transcript.stamps is not None and build.first < build.last:
+    stamps = build.transcript.stamps
+    if stamps is not None and build.first < build.last:
         started = build.transcript.time(build.tape.element(build.first).start)
-        ended = build.transcript.time(build.tape.element(build.last - 1).end - 1)
+        end = build.tape.element(build.last - 1).end
+        # At the end of the text there may be a stamp of its own, of when it ended.
+        ended = build.transcript.time(end - (end < len(build.transcript.data)))
         if started is not None and ended is not None and ended >= started:
-            return ended - started, "prefix"
+            return ended - started, "arrival" if stamps.arrival else "prefix"
     return None, None
 
 
@@ -219,6 +226,7 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
             _printed(step),
             whole.start,
             whole.end,
+            step.incomplete,
         )
 
 
@@ -241,10 +249,12 @@ def _pull_rows(key: str, build: Build) -> Iterator[_Row]:
             _masked(pull.status),
             pull.timing.seconds,
         )
+        reference = mask(pull.reference)
         if not pull.layers:
-            yield (*head, None, None, None, None, None)
+            yield (*head, None, None, None, None, None, reference)
         for layer in pull.layers:
-            yield (*head, layer.layer_id, layer.bytes, layer.already_present, layer.state, layer.seconds)
+            one = (layer.layer_id, layer.bytes, layer.already_present, layer.state, layer.seconds)
+            yield (*head, *one, reference)
 
 
 def _masked(text: str | None) -> str | None:
@@ -257,8 +267,8 @@ def _subject(subject: dict[str, str]) -> str | None:
     return json.dumps({name: mask(value) for name, value in sorted(subject.items())}, ensure_ascii=False)
 
 
-def _message_rows(key: str, build: Build) -> Iterator[_Row]:
-    for message in messages(build):
+def _message_rows(key: str, build: Build, rules: RuleBook | None) -> Iterator[_Row]:
+    for message in messages(build, rules=rules):
         yield (
             key,
             message.step_index,
@@ -271,8 +281,8 @@ def _message_rows(key: str, build: Build) -> Iterator[_Row]:
         )
 
 
-def _failure_row(key: str, build: Build) -> _Row:
-    diagnosis = diagnose(build)
+def _failure_row(key: str, build: Build, rules: RuleBook | None) -> _Row:
+    diagnosis = diagnose(build, rules=rules)
     step, line = diagnosis.step, diagnosis.root_line
     return (
         key,

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,8 @@ from logparse.timing.works import find_works
 __all__ = ["Estimates", "estimate"]
 
 _DRAWS = 256
+_AT_ONCE = 2500
+"""Builds of an image that are fitted together at most: memory grows with them and their steps."""
 _CLOCK = 0.002
 """Seconds that cannot be told from nothing."""
 _LEVELS = (0.05, 0.5, 0.95)
@@ -171,6 +174,25 @@ class _Made:
         )
 
 
+class _Era(NamedTuple):
+    """Builds of an image that follow one another, fitted together.
+
+    Parameters
+    ----------
+    first, behind
+        The first of them, and the one behind the last.
+    place
+        Where each piece of their work is among the components of the fit.
+    found
+        The fit, ``None`` if none of them has a duration.
+    """
+
+    first: int
+    behind: int
+    place: dict[int, int]
+    found: Fit | None
+
+
 class _Image:
     """The builds of one image, in order of time."""
 
@@ -181,15 +203,26 @@ class _Image:
 
     def estimate(self, draws: int, seed: int) -> None:
         """Estimate the seconds of every step."""
-        found: Fit | None = None
-        if any(each.seconds is not None for each in self.facts):
-            found = fit(self.works.all, self.facts)
-            for change in found.changes:
-                self._note_change(change)
         labels = self._groups()
         chance = np.random.default_rng(seed)
-        for index in range(len(self.records)):
-            self._share_out(index, found, labels, chance, draws)
+        for first in range(0, len(self.records), _AT_ONCE):
+            era = self._era(first, min(first + _AT_ONCE, len(self.records)))
+            for index in range(era.first, era.behind):
+                self._share_out(index, era, labels, chance, draws)
+
+    def _era(self, first: int, behind: int) -> _Era:
+        """Fit some builds that follow one another, with what work there is in them."""
+        facts = self.facts[first:behind]
+        used = sorted({work for each in facts for work in (*each.ran, *each.broken)})
+        if not any(each.seconds is not None for each in facts):
+            return _Era(first, behind, {}, None)
+        place = {work: index for index, work in enumerate(used)}
+        found = fit([self.works.all[work] for work in used], [each.renumbered(place) for each in facts])
+        for change in found.changes:
+            self._note_change(
+                first + change.build, used[change.work] if change.work < len(used) else None, change
+            )
+        return _Era(first, behind, place, found)
 
     # -- what the builds say ----------------------------------------------------------------------------
 
@@ -232,14 +265,14 @@ class _Image:
     # -- what follows -----------------------------------------------------------------------------------
 
     def _share_out(
-        self, index: int, found: Fit | None, labels: dict[int, str], chance: np.random.Generator, draws: int
+        self, index: int, era: _Era, labels: dict[int, str], chance: np.random.Generator, draws: int
     ) -> None:
         """Give each step of a build its part of the build's duration."""
         record, facts, works = self.records[index], self.facts[index], self.works.of_builds[index]
         spread: dict[int, tuple[float, float, float]] = {}
         unknown = [work for work in (*facts.ran, *facts.broken) if work not in facts.known]
-        if found is not None and unknown:
-            drawn = self._draws(index, found, unknown, chance, draws)
+        drawn = self._draws(index, era, unknown, chance, draws)
+        if drawn is not None:
             quantiles = np.quantile(drawn, _LEVELS, axis=0)
             for place, piece in enumerate(unknown):
                 low, middle, high = quantiles[:, place].tolist()
@@ -249,7 +282,7 @@ class _Image:
         rows: list[tuple[object, ...]] = []
         for place, (step, work) in enumerate(zip(record.steps, works, strict=True)):
             levels = spread.get(work) if work is not None else None
-            timing, reason = _timing(step, levels, record.reason, known=found is not None)
+            timing, reason = _timing(step, levels, record.reason, known=era.found is not None)
             if timing.source is TimingSource.ESTIMATED and work in labels:
                 timing = replace(timing, group=labels[work])
             timings.append(timing)
@@ -264,12 +297,15 @@ class _Image:
         )  # fmt: skip
 
     def _draws(
-        self, index: int, found: Fit, unknown: Sequence[int], chance: np.random.Generator, draws: int
-    ) -> Floats:
-        facts = self.facts[index]
-        which = np.array([*unknown, len(self.works.all)])
+        self, index: int, era: _Era, unknown: Sequence[int], chance: np.random.Generator, draws: int
+    ) -> Floats | None:
+        """Draw the seconds of some work of a build, ``None`` if nothing is known."""
+        found, facts = era.found, self.facts[index]
+        if found is None or not unknown:
+            return None
+        which = np.array([*(era.place[work] for work in unknown), len(era.place)])
         noise = found.noise[which].copy()
-        mean, covariance = found.of_build(index, which)
+        mean, covariance = found.of_build(index - era.first, which)
         for place, work in enumerate(unknown):
             if work in facts.broken:
                 mean[place] += BROKEN_SHIFT
@@ -292,11 +328,11 @@ class _Image:
                 low, middle, high = np.quantile(drawn[:, places].sum(axis=1), _LEVELS).tolist()
                 self.made.groups.append((record.key, label, len(places), middle, low, high))
 
-    def _note_change(self, change: Change) -> None:
-        record = self.records[change.build]
-        text = self.works.all[change.work].text if change.work < len(self.works.all) else "(overhead)"
+    def _note_change(self, build: int, work: int | None, change: Change) -> None:
+        record = self.records[build]
+        text = self.works.all[work].text if work is not None else "(overhead)"
         self.made.changes.append((
-            record.image, change.work, text, record.key,
+            record.image, work, text, record.key,
             record.started_at, change.before, change.after, change.after / change.before, change.certainty,
         ))  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,7 +45,10 @@ _ALIKE = 6.0
 """Twice the difference of log-likelihoods below which a change may as well be of other work."""
 _NEAR = 2
 """Builds before and after a change in which the same work does not change again."""
-_CHANGES = 24
+_CHANGES, _NEAR_EACH = 24, 10
+"""The most changes that are looked for, and the builds that there are for each."""
+_RUNS_BEFORE, _RUNS_BEHIND = 3, 2
+"""Runs of a step before and behind a change, without which it would be a guess."""
 
 
 @dataclass(slots=True)
@@ -74,6 +77,17 @@ class Facts:
     known: dict[int, tuple[float, float]]
     reported: dict[int, float]
     edited: set[int]
+
+    def renumbered(self, place: Mapping[int, int]) -> Facts:
+        """The same with other numbers for its work; what has none is left out."""
+        return Facts(
+            [place[work] for work in self.ran],
+            [place[work] for work in self.broken],
+            self.seconds,
+            {place[work]: known for work, known in self.known.items()},
+            {place[work]: seconds for work, seconds in self.reported.items()},
+            {place[work] for work in self.edited if work in place},
+        )
 
 
 class Change(NamedTuple):
@@ -121,20 +135,23 @@ class Fit:
         How much each depends on how busy the machine is.
     changes
         Sudden changes, in order.
+    asked
+        Of each build, the components whose covariance is known, ascending.
     """
 
     smoothed: Smoothed
     noise: Floats
     loads: Floats
     changes: list[Change]
+    asked: list[Ints]
 
     def of_build(self, build: int, which: Ints) -> tuple[Floats, Floats]:
-        """Mean and covariance of the logarithms of what some work is expected to take in a build."""
-        loading = np.zeros((len(which), self.smoothed.means.shape[1]))
-        loading[np.arange(len(which)), which] = 1.0
+        """Mean and covariance of the logarithms of what some work that ran in a build is expected to take."""
+        asked, mean = self.asked[build], self.smoothed.means[build]
+        loading = np.zeros((len(which), len(asked)))
+        loading[np.arange(len(which)), np.searchsorted(asked, which)] = 1.0
         loading[:, -1] = self.loads[which]
-        covariance = loading @ self.smoothed.covariances[build] @ loading.T
-        return loading @ self.smoothed.means[build], covariance
+        return loading @ mean[asked], loading @ self.smoothed.covariances[build] @ loading.T
 
 
 def fit(work: Sequence[Work], facts: Sequence[Facts]) -> Fit:
@@ -165,6 +182,13 @@ class _Fitter:
         self.mean, self.covariance = _with_machine(self.mean, self.covariance, self.busy)
         self.noise = np.array([each.noise for each in known])
         self.loads = np.array([each.load for each in known])
+        ends = [len(self.kinds) - 1, len(self.kinds)]
+        self.asked = [np.array(sorted({*each.ran, *each.broken, *ends})) for each in facts]
+        self.runs = np.zeros((len(facts) + 1, len(self.kinds) + 1))
+        for index, each in enumerate(facts):
+            if each.seconds is not None:
+                self.runs[index + 1, each.ran] = 1
+        self.runs = np.cumsum(self.runs, axis=0)
         # Only of what takes long the noise shows in a build's duration.
         self.fitted = np.array([kind in {Kind.RUN, Kind.PULL} for kind in self.kinds])
 
@@ -175,9 +199,9 @@ class _Fitter:
         self._search_busy(drift, first)
         self._search_noise(drift, first)
         smoothed, jumps, marks = self._with_changes(drift, 0)
-        self._refine_noise(smoothed)
+        self._refine_noise(smooth(self._history(drift, jumps), around=smoothed.means, passes=1))
         smoothed = smooth(self._history(drift, jumps), around=smoothed.means, passes=3)
-        return Fit(smoothed, self.noise, self.loads, self._changes(smoothed, marks))
+        return Fit(smoothed, self.noise, self.loads, self._changes(smoothed, marks), self.asked)
 
     # -- observations -----------------------------------------------------------------------------------
 
@@ -189,6 +213,7 @@ class _Fitter:
             [self._observations(each) for each in facts],
             self._drift(drift),
             {build - first: added for build, added in jumps.items() if build >= first},
+            self.asked[first:],
         )
 
     def _drift(self, drift: float) -> Floats:
@@ -266,9 +291,9 @@ class _Fitter:
     def _with_changes(self, drift: float, first: int) -> tuple[Smoothed, dict[int, Floats], list[_Mark]]:
         """Smooth the history from a build on, with the sudden changes that stand out in it."""
         jumps = self._edits()
-        smoothed = smooth(self._history(drift, jumps, first), passes=4)
+        smoothed = smooth(self._history(drift, jumps, first), passes=4, covariances=False)
         marks: list[_Mark] = []
-        while len(marks) < _CHANGES:
+        while len(marks) < min(_CHANGES, 1 + len(self.facts) // _NEAR_EACH):
             found = self._change(smoothed, first, marks)
             if found is None:
                 break
@@ -276,7 +301,8 @@ class _Fitter:
             added = jumps.get(found.build, np.zeros(len(self.mean))).copy()
             added[found.work] += _JUMP**2
             jumps = {**jumps, found.build: added}
-            smoothed = smooth(self._history(drift, jumps, first), around=smoothed.means, passes=3)
+            history = self._history(drift, jumps, first)
+            smoothed = smooth(history, around=smoothed.means, passes=3, covariances=False)
         return smoothed, jumps, marks
 
     def _refine_noise(self, smoothed: Smoothed) -> None:
@@ -297,6 +323,7 @@ class _Fitter:
                 share /= share.sum()
                 slope = observation.slope(share, len(self.mean))
                 # The states have taken up some of what happened: that counts as noise, too.
+                slope = slope[self.asked[index]]
                 doubt = float(slope @ smoothed.covariances[index] @ slope)
                 spread = observation.spread(share)
                 part = share**2 * variance[observation.which] / spread
@@ -310,7 +337,8 @@ class _Fitter:
     def _change(self, smoothed: Smoothed, first: int, marks: Sequence[_Mark]) -> _Mark | None:
         """The place where a jump would explain most, with the work that it may be of."""
         pulls = np.abs(smoothed.pulls)
-        pulls[0] = 0.0
+        runs = self.runs[first:-1]
+        pulls[(runs < _RUNS_BEFORE) | (self.runs[-1] - runs < _RUNS_BEHIND)] = 0.0
         pulls[:, np.append(~self.fitted, True)] = 0.0
         for mark in marks:
             near = mark.build - first

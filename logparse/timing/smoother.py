@@ -24,6 +24,7 @@ Mathematical Statistics* 35, 1964).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -105,6 +106,8 @@ class History:
         its mean as much as keeps its variance what it is before anything is seen.
     jumps
         By build, the variances that are added before it, shape (n,).
+    asked
+        Of each build, the components whose covariance is asked for; by default all.
     """
 
     mean: Floats
@@ -112,6 +115,7 @@ class History:
     builds: list[list[Observation]]
     drift: Floats
     jumps: dict[int, Floats] = field(default_factory=dict)
+    asked: list[Ints] | None = None
 
 
 @dataclass(slots=True)
@@ -120,8 +124,10 @@ class Smoothed:
 
     Parameters
     ----------
-    means, covariances
-        Of the components when each build ran, shapes (builds, n) and (builds, n, n).
+    means
+        Of the components when each build ran, shape (builds, n).
+    covariances
+        Of those that are asked for, when each build ran; empty if none were wanted.
     likelihood
         Logarithm of the density of all observations, each given those before it.
     pulls
@@ -133,7 +139,7 @@ class Smoothed:
     """
 
     means: Floats
-    covariances: Floats
+    covariances: list[Floats]
     likelihood: float
     pulls: Floats
     residuals: Floats
@@ -152,7 +158,9 @@ class _Update:
     """Logarithm of the number's density, given all before it, under Huber's distribution."""
 
 
-def smooth(history: History, *, around: Floats | None = None, passes: int = _PASSES) -> Smoothed:
+def smooth(
+    history: History, *, around: Floats | None = None, passes: int = _PASSES, covariances: bool = True
+) -> Smoothed:
     """Smooth a history.
 
     Parameters
@@ -163,11 +171,15 @@ def smooth(history: History, *, around: Floats | None = None, passes: int = _PAS
         States to begin with, by default what is known before each build.
     passes
         How often the sums are linearised at most.
+    covariances
+        Whether covariances are wanted, which cost as much as all the rest.
     """
     weights = np.ones(len(history.builds))
+    forward: _Forward | None = None
     result: Smoothed | None = None
     for number in range(1, max(passes, 1) + 1):
-        result = _pass(history, around, weights)
+        forward = _forward(history, around, weights)
+        result = _backward(history, forward)
         with np.errstate(invalid="ignore"):
             far = np.abs(result.residuals) / np.sqrt(result.spreads)
         weights = np.maximum(np.nan_to_num(far) / _FAR, 1.0)
@@ -180,11 +192,25 @@ def smooth(history: History, *, around: Floats | None = None, passes: int = _PAS
         longest = _LONGEST / number
         around = around + np.clip(step, -longest, longest)
     assert result is not None  # noqa: S101 - there is at least one pass
+    assert forward is not None  # noqa: S101
+    if covariances:
+        result.covariances = _covariances(history, forward)
     return result
 
 
-def _pass(history: History, around: Floats | None, weights: Floats) -> Smoothed:
-    """Go over the builds once forward and once backward."""
+@dataclass(slots=True)
+class _Forward:
+    """What is known before each build, and what each then says."""
+
+    means: Floats
+    covariances: Floats
+    updates: list[list[_Update]]
+    likelihood: float
+    draw: Floats
+
+
+def _forward(history: History, around: Floats | None, weights: Floats) -> _Forward:
+    """Go over the builds once, in order of time."""
     count, size = len(history.builds), len(history.mean)
     means, covariances = np.empty((count, size)), np.empty((count, size, size))
     updates: list[list[_Update]] = []
@@ -210,9 +236,7 @@ def _pass(history: History, around: Floats | None, weights: Floats) -> Smoothed:
             covariance = covariance - np.outer(update.gain, update.gain) * update.variance
             likelihood += update.density
         updates.append(made)
-    pulls = _backward(means, covariances, updates, draw)
-    residuals, spreads = _residuals(history, means)
-    return Smoothed(means, covariances, float(likelihood), pulls, residuals, spreads)
+    return _Forward(means, covariances, updates, float(likelihood), draw)
 
 
 def _observe(
@@ -247,34 +271,46 @@ def _expected(observation: Observation, state: Floats) -> tuple[float, Floats]:
     return top + float(np.log(total)) + excess, share
 
 
-def _backward(means: Floats, covariances: Floats, updates: list[list[_Update]], draw: Floats) -> Floats:
-    """Make smoothed states of predicted ones, in place; returns the auxiliary residuals."""
-    count, size = means.shape
-    pulls = np.zeros((count, size))
+def _backward(history: History, forward: _Forward) -> Smoothed:
+    """Go over the builds once more, from the latest on, and smooth the states."""
+    means = forward.means.copy()
+    pulls = np.zeros_like(means)
+    for index, score, information in _disturbances(forward):
+        pulls[index] = score / np.sqrt(np.maximum(np.diagonal(information), 1e-12))
+        means[index] += forward.covariances[index] @ score
+    residuals, spreads = _residuals(history, means)
+    return Smoothed(means, [], forward.likelihood, pulls, residuals, spreads)
+
+
+def _covariances(history: History, forward: _Forward) -> list[Floats]:
+    """The smoothed covariances of what is asked for in each build."""
+    everything = np.arange(len(history.mean))
+    made: list[Floats] = [np.empty((0, 0))] * len(history.builds)
+    for index, _, information in _disturbances(forward):
+        asked = history.asked[index] if history.asked is not None else everything
+        part = forward.covariances[index][:, asked]
+        reduced = part.T @ information @ part
+        made[index] = part[asked] - (reduced + reduced.T) / 2
+    return made
+
+
+def _disturbances(forward: _Forward) -> Iterator[tuple[int, Floats, Floats]]:
+    """Of each build, from the latest on: the score of what is known before it, and its information."""
+    size = len(forward.draw)
     score, information = np.zeros(size), np.zeros((size, size))
-    draws = np.outer(draw, draw)
-    for index in range(count - 1, -1, -1):
-        for update in reversed(updates[index]):
+    draws = np.outer(forward.draw, forward.draw)
+    for index in range(len(forward.updates) - 1, -1, -1):
+        for update in reversed(forward.updates[index]):
             slope, gain = update.slope, update.gain
             # L' r + Z v / F and L' N L + Z Z' / F, where L = I - gain Z'.
             score = score + slope * (update.error / update.variance - float(gain @ score))
             crossed = information @ gain
-            inner = float(gain @ crossed) + 1 / update.variance
-            information = (
-                information
-                - np.outer(slope, crossed)
-                - np.outer(crossed, slope)
-                + np.outer(slope, slope) * inner
-            )
-        covariance = covariances[index]
-        known = np.maximum(np.diagonal(information), 1e-12)
-        pulls[index] = score / np.sqrt(known)
-        means[index] += covariance @ score
-        reduced = covariance @ information @ covariance
-        covariances[index] = covariance - (reduced + reduced.T) / 2
-        score = draw * score
+            crossed -= slope * (0.5 * (float(gain @ crossed) + 1 / update.variance))
+            outer = np.outer(slope, crossed)
+            information = information - outer - outer.T
+        yield index, score, information
+        score = forward.draw * score
         information = information * draws
-    return pulls
 
 
 def _residuals(history: History, means: Floats) -> tuple[Floats, Floats]:
