@@ -13,39 +13,44 @@ function here: :func:`read_logs` and :func:`fetch_logs`, :func:`parse`, :func:`d
 :func:`export`. :func:`read_builds` joins the first two.
 """
 
-from logparse.analytics import SCHEMAS, Tables, failure_causes, step_timings, tables
-from logparse.builds import read_builds
-from logparse.diagnosis import diagnose, messages
-from logparse.errors import LogparseError
-from logparse.fetch import Archive, Client, FetchReport, RecordedCluster, embedded_cluster, read_logs
-from logparse.fetch import fetch as fetch_logs
-from logparse.model import (
-    Build,
-    Builder,
-    BuildWarning,
-    Candidate,
-    Diagnosis,
-    Element,
-    Failure,
-    Kind,
-    LayerPull,
-    Line,
-    Log,
-    Message,
-    Outcome,
-    Pull,
-    Span,
-    Stage,
-    Status,
-    Step,
-    Timing,
-    TimingSource,
-    Transcript,
-    Vertex,
-)
-from logparse.parser import parse
-from logparse.parser.feed import Fed, Feed, follow
-from logparse.report import export
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logparse.analytics import SCHEMAS, Tables, failure_causes, step_timings, tables
+    from logparse.builds import read_builds
+    from logparse.diagnosis import RuleBook, diagnose, load_book, messages
+    from logparse.errors import LogparseError
+    from logparse.evaluation import Evaluation, evaluate
+    from logparse.fetch import Archive, Client, FetchReport, RecordedCluster, embedded_cluster, read_logs
+    from logparse.fetch import fetch as fetch_logs
+    from logparse.model import (
+        Build,
+        Builder,
+        BuildWarning,
+        Candidate,
+        Diagnosis,
+        Element,
+        Failure,
+        Kind,
+        LayerPull,
+        Line,
+        Log,
+        Message,
+        Outcome,
+        Pull,
+        Span,
+        Stage,
+        Status,
+        Step,
+        Timing,
+        TimingSource,
+        Transcript,
+        Vertex,
+    )
+    from logparse.parser import parse
+    from logparse.parser.feed import Fed, Feed, follow
+    from logparse.report import export
 
 __version__ = "0.1.0"
 
@@ -59,6 +64,7 @@ __all__ = [
     "Client",
     "Diagnosis",
     "Element",
+    "Evaluation",
     "Failure",
     "Fed",
     "Feed",
@@ -72,6 +78,7 @@ __all__ = [
     "Outcome",
     "Pull",
     "RecordedCluster",
+    "RuleBook",
     "Span",
     "Stage",
     "Status",
@@ -83,10 +90,12 @@ __all__ = [
     "Vertex",
     "diagnose",
     "embedded_cluster",
+    "evaluate",
     "export",
     "failure_causes",
     "fetch_logs",
     "follow",
+    "load_book",
     "messages",
     "parse",
     "read_builds",
@@ -94,3 +103,36 @@ __all__ = [
     "step_timings",
     "tables",
 ]
+
+_HOMES = (
+    "model",
+    "errors",
+    "parser",
+    "parser.feed",
+    "builds",
+    "diagnosis",
+    "fetch",
+    "evaluation",
+    "analytics",
+    "report",
+)
+"""Where the names above are, what is imported soonest first."""
+
+
+if not TYPE_CHECKING:  # or a checker would believe that there is every name
+
+    def __getattr__(name: str) -> Any:
+        """Import what is asked for: all of it takes a second, in which a build to be watched would wait."""
+        if name in __all__:
+            for home in _HOMES:
+                module = import_module(f"{__name__}.{home}")
+                own = "fetch" if (name, home) == ("fetch_logs", "fetch") else name
+                if own in module.__all__:
+                    return globals().setdefault(name, getattr(module, own))
+        elif name in _HOMES:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,6 +5,7 @@ Catch :class:`LogparseError` to catch them all, or a branch of it::
     LogparseError
     ├── UsageError            what was asked for makes no sense
     ├── ConfigError           credentials or profiles are missing or unreadable
+    ├── RuleError             a file of rules is missing, or a rule or cause in it is wrong
     ├── SourceError           a local path holds no log that can be read
     │   └── NoBuildError      it was read, but no build is in it
     ├── FetchError            a cluster could not be asked, or answered with an error
@@ -54,6 +55,7 @@ __all__ = [
     "NoSuchVersion",
     "NotFound",
     "RateLimited",
+    "RuleError",
     "ServerError",
     "SourceError",
     "TLSError",
@@ -76,6 +78,26 @@ class UsageError(LogparseError):
 
 class ConfigError(LogparseError):
     """Credentials, profiles or addresses are missing or unreadable."""
+
+
+class RuleError(LogparseError):
+    """A file of rules is missing, or a rule or cause in it is wrong.
+
+    Parameters
+    ----------
+    reason
+        What is wrong and what to do about it, without a full stop.
+    file
+        The file, as it was given.
+    entry
+        The id of the rule or cause; empty if it is the file as a whole.
+    """
+
+    def __init__(self, reason: str, *, file: str, entry: str = "") -> None:
+        super().__init__(f"{file}, {entry}: {reason}." if entry else f"{file}: {reason}.")
+        self.reason = reason
+        self.file = file
+        self.entry = entry
 
 
 class SourceError(LogparseError):

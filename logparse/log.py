@@ -13,7 +13,7 @@ import io
 import re
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -162,11 +162,14 @@ class Stamps:
         When they were written: seconds since 1970 where the date was printed, else since any moment.
     resolution
         Seconds between two times that the stamps can tell apart.
+    arrival
+        Whether they tell when lines were read live, and not when they were written.
     """
 
     at: _Offsets
     seconds: npt.NDArray[np.float64]
     resolution: float
+    arrival: bool = False
 
 
 class Transcript:
@@ -371,7 +374,7 @@ class Transcript:
         np.cumsum(pieces[:-1, 3] - pieces[:-1, 2], out=pieces[1:, 0])
         data = outside(self.data, starts, ends, changed)
         if stamps is not None and stamps.at is starts:
-            stamps = Stamps(np.ascontiguousarray(pieces[1:, 0]), stamps.seconds, stamps.resolution)
+            stamps = replace(stamps, at=np.ascontiguousarray(pieces[1:, 0]))
         elif stamps is not None:
             stamps = _carried(stamps, pieces, len(data))
         if self.pieces is None or not data or not _runs_on(self.pieces, size):
@@ -519,7 +522,7 @@ def _carried(stamps: Stamps, pieces: _Offsets, size: int) -> Stamps:
     index = np.maximum(np.searchsorted(source, stamps.at, side="right") - 1, 0)
     following = np.append(at[1:], size)[index]
     moved = np.clip(at[index] + stamps.at - source[index], at[index], following)
-    return Stamps(moved, stamps.seconds, stamps.resolution)
+    return replace(stamps, at=moved)
 
 
 def _composed(parent: Transcript, pieces: _Offsets, size: int) -> _Offsets:

@@ -27,6 +27,8 @@ __all__ = [
     "Contents",
     "Diagnosis",
     "Element",
+    "Evidence",
+    "FailedCommand",
     "Failure",
     "Kind",
     "LayerPull",
@@ -293,6 +295,8 @@ class Step:
         BuildKit's number, ``#12``.
     lines
         First and last line of the Dockerfile that it stands on, 1-based, where the log tells.
+    incomplete
+        Whether the log does not have its end: it was at work when the log was cut, or when the build stopped.
     """
 
     number: int
@@ -318,6 +322,18 @@ class Step:
     target: str | None = None
     vertex: int | None = None
     lines: tuple[int, int] | None = None
+    incomplete: bool = False
+
+    @property
+    def state(self) -> str:
+        """What became of it: ``failed``, ``canceled``, ``cached``, ``incomplete`` or ``done``."""
+        if self.failed:
+            return "failed"
+        if self.canceled:
+            return "canceled"
+        if self.cached:
+            return "cached"
+        return "incomplete" if self.incomplete else "done"
 
     @property
     def span(self) -> Span:
@@ -385,11 +401,15 @@ class Vertex:
 
 
 class Stage(NamedTuple):
-    """One ``FROM`` of a Dockerfile: its 0-based number, ``AS`` name, base image and steps."""
+    """One ``FROM`` of a Dockerfile: its 0-based number, ``AS`` name, base image and steps.
+
+    The base image is ``None`` where the log has no ``FROM`` of the stage: BuildKit prints none of a stage
+    that is made of another one.
+    """
 
     number: int
     name: str | None
-    base: str
+    base: str | None
     steps: tuple[Step, ...]
 
 
@@ -424,7 +444,8 @@ class Pull:
     Parameters
     ----------
     repository, tag
-        As the daemon prints them, ``83ee3a23efb7: Pulling from library/golang``.
+        As the builder prints them: ``1.17: Pulling from library/golang`` the classic one,
+        ``docker.io/library/golang:1.17`` BuildKit.
     step_number
         The step that asked for it.
     layers
@@ -435,6 +456,8 @@ class Pull:
         Where it is.
     timing
         Seconds and their source.
+    name
+        The image's name where the log says elsewhere which registry it is of.
     """
 
     repository: str
@@ -445,11 +468,20 @@ class Pull:
     status: str | None
     span: Span
     timing: Timing = NO_TIMING
+    name: str | None = None
+
+    @property
+    def printed(self) -> str:
+        """``repository:tag`` as the builder prints it."""
+        return f"{self.repository}:{self.tag}" if self.tag else self.repository
 
     @property
     def reference(self) -> str:
-        """``repository:tag``."""
-        return f"{self.repository}:{self.tag}" if self.tag else self.repository
+        """The image as a Dockerfile names it, whichever builder pulled it: ``golang:1.17``."""
+        name = (self.name or self.printed).partition("@sha256:")[0]
+        for registry in ("docker.io/", "index.docker.io/"):
+            name = name.removeprefix(registry)
+        return name.removeprefix("library/")
 
 
 class Failure(NamedTuple):
@@ -513,6 +545,9 @@ class Build:
     ----------
     log : Log
         The log it is in, and what the API said of the build.
+    at_once : bool
+        Whether another build wrote into the same log at the same time, without names before its lines: which
+        lines are this build's is a guess then.
     """
 
     def __init__(
@@ -534,6 +569,7 @@ class Build:
         self.last = last
         self.index = index
         self.decode = decode
+        self.at_once = False
 
     def __repr__(self) -> str:
         where = self.log.build_id or self.log.path or "log"
@@ -630,7 +666,8 @@ class Build:
         """What the log tells besides, and only some formats do, as plain values.
 
         BuildKit's events have ``inputs`` (by each vertex' digest those of what it is made of), ``steps``
-        and ``vertices`` (digests in the order of :attr:`steps` and :attr:`vertices`). A ``.dockerbuild``
+        and ``vertices`` (digests in the order of :attr:`steps` and :attr:`vertices`), and ``started``
+        (nanoseconds since 1970, from which timings count; ``None`` if nothing ran). A ``.dockerbuild``
         bundle has ``build_args``, ``materials``, ``locations`` (lines of the Dockerfile by digest),
         ``sources``, ``ref``, ``created``, ``completed``, ``error`` and what else its record says.
         """
@@ -644,7 +681,12 @@ class Build:
             if step.stage >= 0:
                 groups.setdefault(step.stage, []).append(step)
         return tuple(
-            Stage(number, steps[0].stage_name, base_image(steps[0].arguments), tuple(steps))
+            Stage(
+                number,
+                steps[0].stage_name,
+                base_image(steps[0].arguments) if steps[0].instruction == "FROM" else None,
+                tuple(steps),
+            )
             for number, steps in groups.items()
         )
 
@@ -664,6 +706,12 @@ class Build:
         if self.image_id is not None or self.contents.finished:
             return Outcome.SUCCEEDED
         return Outcome.INCOMPLETE if self.steps else Outcome.UNKNOWN
+
+    @property
+    def cut_line(self) -> int | None:
+        """The 1-based line of the log at which it was cut; ``None`` if the build came to its end in it."""
+        over = self.failure is not None or self.image_id is not None or self.contents.finished
+        return None if over or not self.steps else self.log.line_number(max(self.span.end - 1, 0))
 
     @property
     def failing_step(self) -> Step | None:
@@ -724,6 +772,60 @@ class Message(NamedTuple):
     subject: dict[str, str]
 
 
+class Evidence(enum.StrEnum):
+    """What tells which command of a step failed, the strongest first."""
+
+    ONLY = "only"
+    """No other command can have ended the step."""
+    TRACE = "trace"
+    """The shell's trace (``set -x``) ends with it."""
+    SHELL = "shell"
+    """The shell's own message names it."""
+    OUTPUT = "output"
+    """Its program was heard from last, or what was said last is about it."""
+    EXIT_CODE = "exit-code"
+    """The step's exit code is one of its program's, and of no other's."""
+    ORDER = "order"
+    """Nothing but its place speaks for it: a guess."""
+
+
+@dataclass(slots=True, frozen=True)
+class FailedCommand:
+    """The command of a ``RUN`` that ended it.
+
+    Parameters
+    ----------
+    text
+        The command as its script has it.
+    start, end
+        Where it is in :attr:`Step.text`, in characters; ``None`` where it is not in there, as with a
+        here-document.
+    index, count
+        0-based place among all simple commands of the step, and how many these are.
+    tool
+        The program that does the work: ``apt-get`` of ``sudo apt-get update``. ``None`` of an assignment.
+    evidence
+        What tells that it was this one.
+    confidence
+        0 to 1: the share of labelled steps on which such evidence was right. A guess.
+    meaning
+        What the exit code says of this program, where its manual tells.
+    others
+        The other commands that can have ended the step, as far as its shell's rules go.
+    """
+
+    text: str
+    start: int | None
+    end: int | None
+    index: int
+    count: int
+    tool: str | None
+    evidence: Evidence
+    confidence: float
+    meaning: str | None = None
+    others: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, frozen=True)
 class Diagnosis:
     """Why a build failed, as far as its log tells.
@@ -751,6 +853,8 @@ class Diagnosis:
         What the root line names: package, version, file, host, ...
     fingerprint
         Stable id of the failure with its variable parts masked.
+    command
+        Which command of the failing step ended it; ``None`` if nothing can be said.
     """
 
     build: Build
@@ -765,6 +869,7 @@ class Diagnosis:
     candidates: tuple[Candidate, ...] = ()
     subject: dict[str, str] = field(default_factory=dict)
     fingerprint: str | None = None
+    command: FailedCommand | None = None
 
     @property
     def outcome(self) -> Outcome:

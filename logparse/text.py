@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 
-__all__ = ["UTF16_MARKS", "lines_around", "plain", "printable", "to_utf8"]
+__all__ = ["UTF16_MARKS", "lines_around", "plain", "plain_lines", "printable", "to_utf8"]
 
 # ECMA-48: CSI sequences (colours, cursor), OSC and other strings up to their terminator, and two-byte
 # escapes. Every part is bounded or excludes its own terminator, so a match costs what it covers.
@@ -22,6 +22,16 @@ _CONTROL_SEQUENCE = re.compile(
 
 # What is left of C0, DEL and C1 after that, but for the tab; and the characters that reorder or hide text.
 _CONTROL_CHARACTER = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+# The same but for the ends of lines: as text, and as bytes, which is far faster and does where nothing beyond
+# ASCII is to be taken out.
+_INSIDE_LINES = re.compile(_CONTROL_CHARACTER.pattern.replace("\x0a-\x1f", "\x0b\x0c\x0e-\x1f"))
+_BEYOND_ASCII = re.compile(rb"\xc2[\x80-\x9f]|\xe2(?:\x80[\x8b-\x8f\xa8-\xae]|\x81[\xa0-\xa9])|\xef\xbb\xbf")
+_ASCII = bytes(range(0x80))
+_ASCII_INSIDE_LINES = bytes(code for code in (*range(0x20), 0x7F) if code not in b"\t\n\r")
+_ASCII_SEQUENCE = re.compile(
+    rb"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]{0,8}[0-~]?)"
+)
 
 
 def plain(data: bytes) -> str:
@@ -40,6 +50,27 @@ def plain(data: bytes) -> str:
     if "\r" in text:
         text = text[text.rfind("\r") + 1 :]
     return _CONTROL_CHARACTER.sub("", text)
+
+
+def plain_lines(data: bytes) -> bytes:
+    """Take out of many lines what :func:`plain` takes out of one, to look for words in them.
+
+    Parameters
+    ----------
+    data
+        Whole lines of a log.
+
+    Returns
+    -------
+    bytes
+        As many lines. What was overwritten after bare carriage returns is still there, and these are, too;
+        so a word that is not in a line here is not in what `plain` makes of the line.
+    """
+    if _BEYOND_ASCII.search(data.translate(None, _ASCII)):
+        text = _CONTROL_SEQUENCE.sub("", data.decode("utf-8", "replace"))
+        return _INSIDE_LINES.sub("", text).encode()
+    shown = _ASCII_SEQUENCE.sub(b"", data) if b"\x1b" in data else data
+    return shown.translate(None, _ASCII_INSIDE_LINES)
 
 
 def lines_around(

@@ -66,10 +66,13 @@ def test_layers_import_downward_only():
         "fetch": {"model", "errors", "text", "bundle"},
         "parser": {"log", "model", "errors", "text", "bundle"},
         "builds": {"model", "errors", "fetch", "parser"},
+        "dockerfile": {"model", "text"},
         "diagnosis": {"model", "errors", "text", "secrets", "parser"},
+        "evaluation": {"model", "errors", "text", "secrets", "fetch", "parser", "diagnosis"},
         "analytics": {"model", "errors", "text", "secrets", "parser", "diagnosis"},
-        "report": {"model", "errors", "text", "secrets", "analytics"},
+        "report": {"model", "errors", "text", "secrets", "parser", "diagnosis", "analytics"},
         "server": {"model", "errors", "fetch"},
+        "live": {"model", "errors", "text", "secrets", "parser", "builds", "timing"},
     }
     root = Path(logparse.__file__).parent
     for layer, below in allowed.items():

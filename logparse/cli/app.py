@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,14 +15,24 @@ import typer
 import logparse
 from logparse.builds import read_builds
 from logparse.cli.console import Format, console, note, write_json
+from logparse.cli.evaluate import eval_labels
+from logparse.cli.rules import RulePaths
+from logparse.cli.rules import commands as rules_commands
 from logparse.cli.screens import show_diagnoses, show_elements, show_fetch, show_pulls, show_steps
+from logparse.cli.timed import timed_builds
+from logparse.cli.timings import By, show_timings
+from logparse.cli.trace import save_trace
+from logparse.cli.watch import SETTINGS as WATCH_SETTINGS
+from logparse.cli.watch import watch_build
 from logparse.diagnosis import diagnose as diagnose_build
+from logparse.diagnosis import load_book
 from logparse.errors import SourceError, UsageError
 from logparse.fetch import Archive, Client, Skip, rich_progress
 from logparse.fetch import fetch as fetch_logs
 from logparse.model import Build, Outcome, Status
 from logparse.report import diagnosis_row, element_rows, pull_rows, step_rows
 from logparse.report import export as export_tables
+from logparse.report.trace import Viewer
 
 __all__ = ["app"]
 
@@ -72,6 +83,12 @@ Builder = Annotated[
         show_default=False,
     ),
 ]
+Estimated = Annotated[
+    bool,
+    typer.Option(
+        "--estimate/--no-estimate", help="Estimate steps' seconds from many builds where no clock tells."
+    ),
+]
 Form = Annotated[Format, typer.Option("--format", help="How to print.")]
 
 
@@ -95,9 +112,11 @@ def diagnose(
         bool, typer.Option("--full", help="A screen for each failed build, not one line.")
     ] = False,
     builder: Builder = None,
+    rules: RulePaths = None,
 ) -> int:
     """Tell which builds failed, at which step, why, and what to do. Leaves with 1 if any failed."""
-    diagnoses = (diagnose_build(build) for build in _builds(paths, builder))
+    book = load_book(*rules or ())
+    diagnoses = (diagnose_build(build, rules=book) for build in _builds(paths, builder))
     if form is Format.TABLE:
         return int(show_diagnoses(diagnoses, full=screens))
     failed = False
@@ -121,20 +140,55 @@ def steps(
         typer.Option("--follow", help="List steps as they end, of '-', or of one file until Ctrl-C."),
     ] = False,
     builder: Builder = None,
+    estimated: Estimated = True,
 ) -> None:
     """List the steps of builds.
 
-    With instruction, whether it was cached, exit code, and seconds where they are known.
+    With instruction, whether it was cached, exit code, and seconds, estimated where no clock tells them.
     """
     if follow:
         from logparse.cli.follow import follow_steps  # noqa: PLC0415  it is rarely needed
 
         follow_steps(paths, form, builder)
         return
+    builds = _timed(paths, builder, estimated=estimated)
     if form is Format.TABLE:
-        show_steps(_builds(paths, builder))
+        show_steps(builds)
     else:
-        write_json((row for build in _builds(paths, builder) for row in step_rows(build)), form)
+        write_json((row for build in builds for row in step_rows(build)), form)
+
+
+@app.command()
+def timings(
+    paths: Paths,
+    form: Form = Format.TABLE,
+    by: Annotated[By, typer.Option("--by", help="What a row is about.")] = By.STEP,
+    full: Annotated[bool, typer.Option("--full", help="Every row, not only the most important.")] = False,
+    builder: Builder = None,
+) -> None:
+    """Show where the time went over builds, with error bars.
+
+    Where no clock tells, seconds are estimated from the durations of many builds of the same image.
+    """
+    show_timings(_builds(paths, builder), by, form, full=full)
+
+
+@app.command()
+def trace(
+    paths: Paths,
+    out: Annotated[str, typer.Option("--out", help="File to write, or '-'.", show_default=False)],
+    viewer: Annotated[
+        Viewer, typer.Option("--as", help="Chrome's and Perfetto's JSON, or OpenTelemetry's.")
+    ] = Viewer.PERFETTO,
+    builder: Builder = None,
+    rules: RulePaths = None,
+    estimated: Estimated = True,
+) -> None:
+    """Write the time line of builds for a viewer of traces.
+
+    Steps by stage, what ran at once side by side, pulls and layers; estimated seconds are marked.
+    """
+    save_trace(_timed(paths, builder, estimated=estimated), out, viewer, load_book(*rules or ()))
 
 
 @app.command()
@@ -176,20 +230,23 @@ def export(
     ],
     partition: Annotated[bool, typer.Option("--partition", help="Folders by owner, name and month.")] = False,
     builder: Builder = None,
+    rules: RulePaths = None,
+    estimated: Estimated = True,
 ) -> None:
     """Write the five tables as Parquet.
 
     They are builds, steps, pulls, messages and failures.
     """
+    book = load_book(*rules or ())
     given = 0
 
     def counted() -> Iterator[Build]:
         nonlocal given
-        for build in _builds(paths, builder):
+        for build in _timed(paths, builder, estimated=estimated):
             given += 1
             yield build
 
-    written = export_tables(counted(), out, partition=partition)
+    written = export_tables(counted(), out, partition=partition, rules=book)
     rows = {table: _rows(path) for table, path in written.items()}
     for table, path in written.items():
         note(f"{table}: {rows[table]} rows in {path}")
@@ -271,6 +328,11 @@ def demo(
     run_demo(out)
 
 
+app.command("watch", context_settings=WATCH_SETTINGS)(watch_build)
+app.command("eval")(eval_labels)
+app.add_typer(rules_commands)
+
+
 def _builds(paths: list[str], builder: str | None = None) -> Iterator[Build]:
     """Read builds, telling on standard error what is passed over."""
     skipped: list[Skip] = []
@@ -281,6 +343,13 @@ def _builds(paths: list[str], builder: str | None = None) -> Iterator[Build]:
         _tell_skipped([skip for skip in skipped if skip.kind == "damaged"])
         raise
     _tell_skipped(skipped)
+
+
+def _timed(paths: list[str], builder: str | None, *, estimated: bool) -> Iterator[Build]:
+    """The same, with the seconds of steps estimated where no clock tells them."""
+    if not estimated:
+        return _builds(paths, builder)
+    return timed_builds(partial(_builds, paths, builder), again="-" not in paths)
 
 
 def _tell_skipped(skipped: list[Skip]) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from logparse.analytics import Tables, failure_causes, tables, to_pandas
+from logparse.analytics import Tables, failure_causes, step_costs, tables, to_pandas
 from logparse.builds import read_builds
 from logparse.cli.console import Format, console, safe
 from logparse.cli.extras import server
@@ -17,6 +17,8 @@ from logparse.diagnosis import diagnose
 from logparse.fetch import Archive, Client, RecordedCluster, embedded_cluster, fetch, rich_progress
 from logparse.model import Outcome
 from logparse.report import export
+from logparse.secrets import mask
+from logparse.timing import Estimates, estimate
 
 __all__ = ["run_demo"]
 
@@ -24,6 +26,8 @@ TOKEN = "simDemoKeyOfTheLocalCluster0"  # noqa: S105  it opens recorded builds o
 
 # Failures and causes that are listed; the report has all of them.
 _SHOWN = 12
+_STEPS_SHOWN = 6
+_STEP_SHOWN = 28
 
 
 def run_demo(out: Path) -> None:
@@ -48,6 +52,9 @@ def run_demo(out: Path) -> None:
                 report.raise_failures()
 
     builds = list(read_builds(archive.path))
+    estimates = estimate(builds)
+    for build in builds:
+        estimates.timed(build)
     console.print("\nWhat failed, and why", style="bold")
     show_diagnoses((diagnose(build) for build in builds), limit=_SHOWN)
     made = tables(builds)
@@ -56,9 +63,11 @@ def run_demo(out: Path) -> None:
     console.print("\nWhere the time went", style="bold")
     console.print(_timings_table(made))
     console.print(
-        "The API tells a build's seconds. The classic builder prints no clock, so its steps have none.",
+        "The API tells a build's seconds. The classic builder prints no clock, so those of its steps are"
+        " estimated\nfrom many builds; nine in ten are between the bounds.",
         style="dim",
     )
+    console.print(_costs_table(estimates))
     paths = export(made, out)
     console.print()
     console.print(safe(f"The report is in {out}:", "bold"), soft_wrap=True)
@@ -101,6 +110,23 @@ def _timings_table(made: Tables) -> Table:
             _seconds(group["seconds"].median()),
             _seconds(group["seconds"].max()),
             f"{cached:.0%}",
+        )
+    return table
+
+
+def _costs_table(estimates: Estimates) -> Table:
+    """The steps that took most, in all builds together."""
+    table = plain_table("Algorithm", "Step", "Runs", "Median s", "90 %", right={"Runs", "Median s"})
+    costs = step_costs(estimates)
+    costs = costs[costs["total"].notna()].sort_values("total", ascending=False).head(_STEPS_SHOWN)
+    for row in costs.to_dict("records"):
+        text = mask(row["text"])
+        table.add_row(
+            safe(row["image"]),
+            safe(text if len(text) <= _STEP_SHOWN else text[: _STEP_SHOWN - 1] + "…"),
+            str(row["runs"]),
+            _seconds(row["seconds"]),
+            f"{_seconds(row['low'])} to {_seconds(row['high'])}",
         )
     return table
 

@@ -22,6 +22,8 @@ from logparse.text import printable
 __all__ = ["follow_steps"]
 
 _CHUNK = 1 << 20
+_STAGES, _PLACES, _MARK = 16, 28, len("incomplete")
+"""Columns for a stage's name, for one with its target and platform, and for what became of a step."""
 _PATIENCE = 0.5
 """Seconds without anything new after which what there is gets a look."""
 
@@ -53,7 +55,7 @@ def follow_steps(paths: list[str], form: Format, builder: str | None) -> None:
         for fed in found:
             console.print(_line(fed), no_wrap=True, overflow="ellipsis")
     else:
-        write_json((_row(path, fed) for fed in found), form)
+        write_json((_row(path, fed, feed) for fed in found), form)
     if feed.last is None:
         raise NoBuildError(f"No build is in {printable(path)}; give the output of an image build.")
 
@@ -99,12 +101,14 @@ def _growing(path: Path) -> Iterator[bytes]:
         signal.signal(signal.SIGINT, before)
 
 
-def _row(path: str, fed: Fed) -> dict[str, object]:
+def _row(path: str, fed: Fed, feed: Feed) -> dict[str, object]:
+    was_cut = feed.last is not None and feed.last.cut_line is not None
     return {
         "path": path,
         "build": fed.build,
         "build_id": None,
-        **step_row(fed.step),
+        "at_once": feed.last is not None and feed.last.at_once,
+        **step_row(fed.step, feed.line if was_cut else None),
         "start": fed.start,
         "end": fed.end,
         "elided": fed.elided,
@@ -115,9 +119,13 @@ def _line(fed: Fed) -> Text:
     step = fed.step
     seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f} s"
     line = safe(f"{step_name(step):>7} ")
-    line.append_text(safe(f"{step_place(step):<10} "))
+    # How long later names are is not known yet; what is longer loses its end, as in a table.
+    place = safe(step_place(step))
+    place.truncate(_PLACES if step.target or step.platform else _STAGES, overflow="ellipsis", pad=True)
+    line.append_text(place)
     mark = step_mark(step)
-    mark.pad_right(8 - len(mark))
+    mark.truncate(_MARK, pad=True)
+    line.append(" ")
     line.append_text(mark)
     line.append(f"{seconds:>9}  ")
     line.append_text(safe(step_row(step)["text"]))

@@ -13,7 +13,7 @@ from rich.text import Text
 from logparse.cli.console import Format, console, note, safe, write_json
 from logparse.fetch import FetchReport
 from logparse.model import Build, Diagnosis, Kind, LayerPull, Outcome, Step
-from logparse.report import ShownElement, shown_elements
+from logparse.report import ShownElement, has_events, shown_elements, shown_events
 from logparse.secrets import mask
 from logparse.text import lines_around
 
@@ -140,16 +140,28 @@ def _headline(build: Build) -> Text:
         line.append_text(safe(f"  commit {build.log.commit[:_ID_SHOWN]}"))
     if build.index:
         line.append(f"  (build {build.index + 1} of its log)")
-    if build.outcome is Outcome.INCOMPLETE:
-        step = f" in step {step_name(build.steps[-1])}" if build.steps else ""
-        line.append(f"  the log ends{step}, at line {build.log.line_number(max(build.span.end - 1, 0))}")
+    if build.at_once:
+        line.append("  ran at once with others: which lines are its own is a guess")
+    if build.outcome is Outcome.INCOMPLETE and build.cut_line is not None:
+        line.append_text(safe(f"  the log ends {_where_cut(build)}, at line {build.cut_line}"))
     return line
+
+
+def _where_cut(build: Build) -> str:
+    """In which steps a log was cut, or behind which one."""
+    match [step for step in build.steps if step.incomplete]:
+        case []:
+            return f"behind step {step_name(build.steps[-1])}"
+        case [step]:
+            return f"in step {step_name(step)}"
+        case steps:
+            return "in steps " + ", ".join(f"{step_name(step)} {step_place(step)}".strip() for step in steps)
 
 
 def step_place(step: Step) -> str:
     """Where a step belongs: its target and platform, if the build has several, and its stage."""
     stage = step.stage_name if step.target or step.platform else step.stage_label
-    return " ".join(word for word in (step.target, step.platform, stage) if word)
+    return mask(" ".join(word for word in (step.target, step.platform, stage) if word))
 
 
 def step_name(step: Step) -> str:
@@ -312,8 +324,12 @@ def show_elements(builds: Iterable[Build], *, full: bool = False) -> None:
         headline.append_text(safe(f"  {build.builder}{around}"))
         console.print(headline, soft_wrap=True)
         sizes: Counter[Kind] = Counter()
+        in_words = has_events(build) and not full
         for element in shown_elements(build):
             sizes[element.kind] += element.end - element.start
+            if not in_words:
+                _show_element(element, full=full)
+        for element in shown_events(build) if in_words else ():
             _show_element(element, full=full)
         console.print(_kinds_table(sizes))
         console.print()
@@ -348,8 +364,8 @@ def step_mark(step: Step) -> Text:
     """What became of a step, in a word."""
     if step.failed:
         return Text("failed" if step.exit_code is None else f"exit {step.exit_code}", "red")
-    if step.canceled:
-        return Text("canceled", "yellow")
+    if step.canceled or step.incomplete:
+        return Text(step.state, "yellow")
     return Text("cached", "cyan") if step.cached else Text("")
 
 

@@ -40,7 +40,7 @@ class Tier(StrEnum):
 # most of them in view, so the shares are upper bounds. To measure again after a change of the rules or the
 # ranking:
 #
-#     python tests/benchmarks/bench_root_line.py --tiers --labels FILE --logs DIR_OR_PARQUET
+#     logparse eval --tiers LABELS... --logs DIR_OR_ARCHIVE_OR_PARQUET...
 MEASURED: dict[Tier, tuple[int, int]] = {
     Tier.BUILDER: (61, 61),
     Tier.EXIT: (71, 72),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from logparse.diagnosis.lines import named, picked, shown
-from logparse.diagnosis.root_line import Sieve, sieve_of
+from logparse.diagnosis.echo import is_echo
+from logparse.diagnosis.lines import named, shown
 from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules, patience_of
+from logparse.diagnosis.sieve import Sieve, sieves_of
 from logparse.model import Build, Message, Outcome, Step
 
 __all__ = ["messages"]
@@ -32,7 +33,7 @@ def messages(build: Build, *, rules: RuleBook | None = None, limit: int = 1000) 
     """
     book = rules or default_rules()
     failing = build.failing_step if build.outcome is Outcome.FAILED else None
-    sieve = sieve_of(book)
+    sieve = sieves_of(book).all
     found: list[Message] = []
     for index, step in enumerate(build.steps):
         if not step.outputs:
@@ -47,8 +48,9 @@ def _of_step(
     found: list[Message] = []
     instruction = step.text
     patience = patience_of(build.log)
-    for row in picked(build.transcript, step.outputs, sieve.known):
-        matches = sieve.match(row.text, instruction, patience)
+    barred = sieve.barred(instruction, patience)
+    for row, held in sieve.literals.rows(build.transcript, step.outputs):
+        matches = sieve.match(held, row.text, barred, patience) if not is_echo(row.text) else ()
         if not matches:
             continue
         rule, subject = max(matches, key=lambda match: _key(match[0]))

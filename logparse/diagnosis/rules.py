@@ -15,44 +15,69 @@ recognised::
 
 and optionally ``weight`` (how telling it is beside rules of its role), ``exits`` (exit codes of the tool that
 prints it), ``where``, ``pick``, ``unless`` (a pattern of lines it must not take), ``instruction`` (a pattern
-that the failing instruction must match, and whose groups name things as well) and ``identity``: the things
+that the failing instruction must match, and whose groups name things as well), ``era`` (the versions of the
+tool or builder that print such lines, in a few words: ``npm <= 9``) and ``identity``: the things
 named by which two such failures are the same, for what each builder words in its own way. Without it they
-are the same if the lines are.
+are the same if the lines are. ``explains`` names later lines that such a line is the reason of, by the ids of
+their rules, and ``within`` how many lines after it they may stand: see :mod:`logparse.diagnosis.far`.
 
 Anchors are what makes many rules cheap: a line is shown to a rule's pattern only if an anchor of it is in
 the line. Patterns carry a bound on every repetition, and those that come with the package take time in
-proportion to a line's length, whatever is in it; the test suite holds them to it. Rules of your own may be
-slower: a time-out (:data:`TIME_OUT`) ends each search, as if the line did not match, and a rule whose
-searches of one log have timed out :data:`TIME_OUTS` times is switched off for the rest of that log. From
-then on its lines count as lines that no rule knows, so such a diagnosis may depend on the machine.
+proportion to a line's length, whatever is in it; the test suite holds them to it.
 
-Loading checks everything that is cheap to check. The samples are run by the test suite, and by
-:func:`load_rules` if asked to.
+Rules of your own
+-----------------
+:func:`load_book` adds files of yours to the package's. They hold ``[[rule]]`` tables as above and causes as
+``[cause."my.id"]`` tables with the keys of ``causes.toml``. A rule or cause with an id of the package's takes
+its place. Such a file is checked whole when it is loaded, with its samples and with lines made against its
+patterns, and a wrong one is refused: see :mod:`logparse.diagnosis.check`. What is slow all the same is ended
+by the time-outs of :mod:`logparse.diagnosis.rule`. From then on a rule's lines count as lines that no rule
+knows, so such a diagnosis may depend on the machine.
 """
 
 from __future__ import annotations
 
+import os
 import tomllib
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import cache, cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import regex
-
-from logparse.errors import LogparseError
-from logparse.model import Log
+from logparse.diagnosis.check import cause_of, flaws, rule_of
+from logparse.diagnosis.rule import (
+    ANY,
+    DELAYS,
+    PACKAGE,
+    SUBJECTS,
+    TIME_OUT,
+    TIME_OUTS,
+    UNKNOWN,
+    Cause,
+    Patience,
+    Pick,
+    Role,
+    Rule,
+    RuleBook,
+    Where,
+    patience_of,
+)
+from logparse.errors import RuleError
+from logparse.text import printable, to_utf8
 
 __all__ = [
+    "ANY",
+    "DELAYS",
+    "ENVIRONMENT",
+    "PACKAGE",
     "SUBJECTS",
     "TIME_OUT",
     "TIME_OUTS",
     "UNKNOWN",
     "Cause",
+    "Examined",
     "Patience",
     "Pick",
     "Role",
@@ -61,221 +86,27 @@ __all__ = [
     "RuleError",
     "Where",
     "default_rules",
+    "examine_rules",
+    "load_book",
     "load_causes",
     "load_rules",
     "patience_of",
 ]
 
-TIME_OUT = 0.5
-"""Seconds a pattern may look at one line. Those of the package need about a hundredth at worst."""
-TIME_OUTS = 3
-"""How often a rule may time out on one log."""
+ENVIRONMENT = "LOGPARSE_RULES"
+"""The variable that names files and folders of rules, joined as those of ``PATH`` are."""
 
-SUBJECTS = frozenset({
-    "branch", "code", "command", "constraint", "distribution", "file", "goal", "header", "host", "image",
-    "instruction", "key", "library", "line", "module", "option", "package", "platform", "plugin", "port",
-    "reason", "repository", "required", "script", "status", "symbol", "target", "task", "test", "tool", "url",
-    "user", "variable", "version",
-})  # fmt: skip
-"""What a line can name. A pattern's groups must be called one of these, so that subjects have fixed types."""
-
-_OWNERS = frozenset({"dockerfile", "code", "dependency", "network", "registry", "auth", "infra"})
-_RETRIES = frozenset({"yes", "no", "maybe"})
+_LARGEST, _LONGEST = 1 << 18, 1 << 15
+"""Bytes of a user's file and of a line in it. Some lines take the parser of TOML time that grows with the
+square of their length."""
 
 
-class RuleError(LogparseError):
-    """A rule or cause in a data file is wrong; the text names the file, the entry and the reason."""
+class Examined(NamedTuple):
+    """What :func:`examine_rules` has found: how many rules in which files, and what is wrong with them."""
 
-
-class Role(StrEnum):
-    """What a line that a rule recognises is to the failure."""
-
-    CAUSE = "cause"
-    """It says why."""
-    SYMPTOM = "symptom"
-    """It says that something went wrong earlier: ``Unable to correct problems``."""
-    WRAPPER = "wrapper"
-    """A tool reports that a tool it ran has failed: ``make: *** [all] Error 2``."""
-    WARNING = "warning"
-    """It looks like an error, and builds go on behind it."""
-
-
-class Where(StrEnum):
-    """What a rule is shown."""
-
-    OUTPUT = "output"
-    """Lines that the programs of a step printed."""
-    BUILDER = "builder"
-    """The builder's closing words."""
-    COMMAND = "command"
-    """The failing instruction, when no line explains the failure. Without exit codes, it takes any. Of the
-    role symptom, it names the cause, and what was printed last is the root line; where its pattern has a
-    `code`, the command left with that."""
-
-
-class Pick(StrEnum):
-    """Which line of a run of lines of the same rule is the one to show."""
-
-    FIRST = "first"
-    """Tools that go on after an error (compilers, apt's missing packages): the rest follows."""
-    LAST = "last"
-    """Programs that stop at an error: what they printed before was tolerated."""
-    NEXT = "next"
-    """The line behind it: ``rake aborted!`` announces the reason."""
-
-
-UNKNOWN = "unknown"
-"""The cause of a failure that no rule knows."""
-
-
-class Cause(NamedTuple):
-    """A class of failure, as ``causes.toml`` describes it. `remedy` may hold ``{subjects}`` to fill in.
-
-    Of a failure that no rule knows nobody can say whose side it is on, or whether building again helps: only
-    ``unknown`` has neither `owner` nor `retry`.
-    """
-
-    id: str
-    title: str
-    owner: str | None
-    retry: str | None
-    remedy: str | None
-
-    def advice(self, subject: Mapping[str, str]) -> str | None:
-        """The remedy with `subject` filled in: as much of it as speaks of things that are known.
-
-        Sentences are kept or dropped whole, so that no advice has a hole in it.
-        """
-        if self.remedy is None:
-            return None
-        kept = []
-        for sentence in self.remedy.split("\n"):
-            try:
-                kept.append(sentence.format_map(subject))
-            except KeyError:
-                continue
-        return " ".join(kept) or None
-
-
-class Patience:
-    """Counts how often rules time out on a log, and says which have done so too often."""
-
-    def __init__(self) -> None:
-        self._lost: Counter[str] = Counter()
-
-    def lose(self, rule: Rule) -> None:
-        """`rule` has timed out once more."""
-        self._lost[rule.id] += 1
-
-    def ended(self, rule: Rule) -> bool:
-        """Whether `rule` is switched off."""
-        return bool(self._lost) and self._lost[rule.id] >= TIME_OUTS
-
-
-def patience_of(log: Log) -> Patience:
-    """The time-outs on a log so far, over all its builds."""
-    patience: Patience = log._kept.setdefault("patience", Patience())  # noqa: SLF001 - kept with the log
-    return patience
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """How lines of one kind are recognised, and what they mean. See the module's text for the fields."""
-
-    id: str
-    cause: str
-    role: Role
-    where: Where = Where.OUTPUT
-    pick: Pick = Pick.FIRST
-    weight: int = 0
-    exits: frozenset[int] = frozenset()
-    anchors: tuple[str, ...]
-    pattern: str = field(repr=False)
-    unless: str | None = field(default=None, repr=False)
-    instruction: str | None = field(default=None, repr=False)
-    identity: tuple[str, ...] = ()
-    samples: tuple[str, ...] = field(repr=False)
-    counter: tuple[str, ...] = field(default=(), repr=False)
-
-    # Compiled on first use: most logs need a handful of several hundred patterns.
-    @cached_property
-    def _pattern(self) -> regex.Pattern[str]:
-        return regex.compile(self.pattern)
-
-    @cached_property
-    def _unless(self) -> regex.Pattern[str] | None:
-        return regex.compile(self.unless) if self.unless is not None else None
-
-    @cached_property
-    def _instruction(self) -> regex.Pattern[str] | None:
-        return regex.compile(self.instruction) if self.instruction is not None else None
-
-    def match(self, text: str, patience: Patience | None = None) -> dict[str, str] | None:
-        """What `text` names, if this rule recognises it; ``None`` if not, or if it takes too long."""
-        if not any(anchor in text for anchor in self.anchors):
-            return None
-        return self.read(text, patience)
-
-    def read(self, text: str, patience: Patience | None = None) -> dict[str, str] | None:
-        """What `text` names, as :meth:`match` says it, of a text that is known to hold an anchor."""
-        if patience is not None and patience.ended(self):
-            return None
-        try:
-            found = self._pattern.search(text, timeout=TIME_OUT)
-            if found is None or (self._unless and self._unless.search(text, timeout=TIME_OUT)):
-                return None
-        except TimeoutError:
-            if patience is not None:
-                patience.lose(self)
-            return None
-        if not self._pattern.groups:
-            return {}
-        return {name: value.strip() for name, value in found.groupdict().items() if value and value.strip()}
-
-    def applies(self, instruction: str, patience: Patience | None = None) -> bool:
-        """Whether the rule holds for a failing `instruction`; not if finding out takes too long."""
-        return self.named_in(instruction, patience) is not None
-
-    def named_in(self, instruction: str, patience: Patience | None = None) -> dict[str, str] | None:
-        """What a failing `instruction` names; ``None`` if the rule does not hold for it."""
-        if self._instruction is None:
-            return {}
-        if patience is not None and patience.ended(self):
-            return None
-        try:
-            found = self._instruction.search(instruction, timeout=TIME_OUT)
-        except TimeoutError:
-            if patience is not None:
-                patience.lose(self)
-            return None
-        return {name: value for name, value in found.groupdict().items() if value} if found else None
-
-
-@dataclass(frozen=True, eq=False)
-class RuleBook:
-    """Causes and rules that fit together, indexed for use."""
-
-    causes: Mapping[str, Cause]
-    rules: tuple[Rule, ...]
-
-    @cached_property
-    def output(self) -> tuple[Rule, ...]:
-        """Rules about the lines that programs print."""
-        return tuple(rule for rule in self.rules if rule.where is Where.OUTPUT)
-
-    @cached_property
-    def builder(self) -> tuple[Rule, ...]:
-        """Rules about the builder's closing words, the most telling first."""
-        return self._sorted(Where.BUILDER)
-
-    @cached_property
-    def command(self) -> tuple[Rule, ...]:
-        """Rules about commands that failed in silence, the most telling first."""
-        return self._sorted(Where.COMMAND)
-
-    def _sorted(self, where: Where) -> tuple[Rule, ...]:
-        chosen = [rule for rule in self.rules if rule.where is where]
-        return tuple(sorted(chosen, key=lambda rule: -rule.weight))
+    rules: int
+    files: tuple[str, ...]
+    errors: tuple[RuleError, ...]
 
 
 @cache
@@ -286,42 +117,214 @@ def default_rules() -> RuleBook:
     return RuleBook(causes, load_rules(here / "rules", causes))
 
 
+def load_book(*paths: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> RuleBook:
+    """The package's causes and rules together with your own.
+
+    Parameters
+    ----------
+    paths
+        Files, or folders whose ``*.toml`` files are read. Each path may replace what the package and the
+        paths before it say, by id; within one path, an id stands once.
+    environ
+        Where :data:`ENVIRONMENT` is looked up, which names paths that come before `paths`; by default the
+        process's environment, ``{}`` for none.
+
+    Raises
+    ------
+    RuleError
+        A file is missing or too large or no TOML, or a rule or cause in it is wrong.
+    """
+    paths = (*_named(environ), *paths)
+    return _Shelf(_raise).filled(paths) if paths else default_rules()
+
+
+def examine_rules(*paths: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Examined:
+    """Check files of rules as :func:`load_book` does, to the end.
+
+    Parameters
+    ----------
+    paths, environ
+        As of :func:`load_book`. Without any path, the rules of the package are run on their samples and on
+        lines made against their patterns.
+    """
+    paths = (*_named(environ), *paths)
+    errors: list[RuleError] = []
+    if not paths:
+        rules = default_rules().rules
+        for rule in rules:
+            errors += [RuleError(flaw, file=PACKAGE, entry=rule.id) for flaw in flaws(rule)]
+        return Examined(len(rules), (PACKAGE,), tuple(errors))
+    shelf = _Shelf(errors.append)
+    shelf.filled(paths)
+    return Examined(shelf.seen, tuple(shelf.files), tuple(errors))
+
+
+def _named(environ: Mapping[str, str] | None) -> list[str]:
+    value = (os.environ if environ is None else environ).get(ENVIRONMENT, "")
+    return [path for path in value.split(os.pathsep) if path]
+
+
+def _raise(error: RuleError) -> None:
+    raise error
+
+
+class _Shelf:
+    """Rules and causes that files are added to.
+
+    Parameters
+    ----------
+    tell
+        Is given each error. If it returns, reading goes on without what is wrong.
+    """
+
+    def __init__(self, tell: Callable[[RuleError], object]) -> None:
+        book = default_rules()
+        self.causes = dict(book.causes)
+        self.rules = {rule.id: rule for rule in book.rules}
+        self.files: list[str] = []
+        self.seen = 0
+        self._tell = tell
+
+    def filled(self, paths: Iterable[str | os.PathLike[str]]) -> RuleBook:
+        """The book with all of `paths` in it."""
+        for path in paths:
+            self._add(Path(path))
+        for rule in self.rules.values():
+            unknown = rule.explains - self.rules.keys() - {ANY}
+            if unknown:
+                reason = f"explains: there is no rule {min(unknown)!r}; name one, or {ANY!r} for all"
+                self._tell(RuleError(reason, file=rule.origin, entry=rule.id))
+        return RuleBook(self.causes, tuple(self.rules.values()))
+
+    def _add(self, path: Path) -> None:
+        tables = [(file, table) for file in self._listed(path) for table in self._table(file)]
+        taken: dict[str, str] = {}
+        # Causes come first: a rule may name one of another file.
+        for file, table in tables:
+            for name, entry in table.get("cause", {}).items():
+                self._add_cause(file, name, entry, taken)
+        taken.clear()
+        for file, table in tables:
+            for number, entry in enumerate(table.get("rule", ()), 1):
+                self._add_rule(file, number, entry, taken)
+
+    def _listed(self, path: Path) -> list[Path]:
+        """The files that `path` stands for."""
+        try:
+            if not path.is_dir():
+                return [path]
+            found = [
+                file for file in sorted(path.iterdir()) if file.suffix == ".toml" and file.name[0] != "."
+            ]
+        except (OSError, ValueError) as error:
+            self._tell(_unreadable(path, error))
+            return []
+        if not found:
+            self._tell(RuleError("no file of the folder ends in .toml; put rules into it", file=_name(path)))
+        return found
+
+    def _table(self, path: Path) -> Iterator[dict[str, Any]]:
+        """What is in a file, if anything is."""
+        try:
+            table = _user_table(path)
+        except RuleError as error:
+            self._tell(error)
+            return
+        self.files.append(_name(path))
+        yield table
+
+    def _add_cause(self, path: Path, name: str, entry: object, taken: dict[str, str]) -> None:
+        file = _name(path)
+        try:
+            cause = cause_of(name, entry, file=file)
+            _take(name, file, taken)
+        except RuleError as error:
+            self._tell(error)
+            return
+        self.causes[name] = cause
+
+    def _add_rule(self, path: Path, number: int, entry: object, taken: dict[str, str]) -> None:
+        file = _name(path)
+        self.seen += 1
+        try:
+            rule = rule_of(entry, self.causes, file=file, number=number, origin=file)
+            _take(rule.id, file, taken)
+        except RuleError as error:
+            self._tell(error)
+            return
+        for flaw in flaws(rule):
+            self._tell(RuleError(flaw, file=file, entry=rule.id))
+        self.rules[rule.id] = rule
+
+
+def _take(name: str, file: str, taken: dict[str, str]) -> None:
+    if name in taken:
+        where = "this file" if taken[name] == file else taken[name]
+        raise RuleError(
+            f"the id is taken by another one in {where}; give it one of its own", file=file, entry=name
+        )
+    taken[name] = file
+
+
+def _name(path: Path) -> str:
+    return printable(str(path))
+
+
+def _unreadable(path: Path, error: Exception) -> RuleError:
+    reason = (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    return RuleError(
+        f"it cannot be read ({reason}); give a .toml file, or a folder of them", file=_name(path)
+    )
+
+
+def _user_table(path: Path) -> dict[str, Any]:
+    """Read a file that anything may be in."""
+    file = _name(path)
+    try:
+        # What is no file may have no end.
+        if path.exists() and not path.is_file():
+            raise RuleError("it is no file; give a .toml file, or a folder of them", file=file)
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    if len(data) > _LARGEST:
+        raise RuleError(f"it is larger than {_LARGEST // 1024} kB; make several files of it", file=file)
+    if max(map(len, data.split(b"\n"))) > _LONGEST:
+        raise RuleError(f"a line of it is longer than {_LONGEST // 1024} kB; break or shorten it", file=file)
+    try:
+        table = tomllib.loads(to_utf8(data).decode())
+    except (ValueError, RecursionError) as error:
+        raise RuleError(f"it is no TOML ({_one_line(error)}); correct it", file=file) from None
+    for key, value in table.items():
+        if key not in {"rule", "cause"}:
+            hint = 'a file has [[rule]] and [cause."..."] tables and nothing else'
+            raise RuleError(f"unknown key {key!r}; {hint}", file=file)
+        if not isinstance(value, list if key == "rule" else dict):
+            form = "[[rule]]" if key == "rule" else '[cause."..."]'
+            raise RuleError(f"{key!r} is no {form} table; begin each with {form}", file=file)
+    return table
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def load_causes(path: Traversable) -> dict[str, Cause]:
-    """Read and check ``causes.toml``.
+    """Read and check the package's ``causes.toml``.
 
     Raises
     ------
     RuleError
         The file cannot be read, or an entry is incomplete or says something unknown.
     """
-    causes = {}
-    for name, entry in _read(path).items():
-        unknown = set(entry) - {"title", "owner", "retry", "remedy"}
-        if unknown:
-            raise RuleError(f"{path.name}, {name}: unknown key {min(unknown)!r}.")
-        cause = Cause(
-            name,
-            str(entry.get("title", "")),
-            entry.get("owner"),
-            entry.get("retry"),
-            entry.get("remedy"),
-        )
-        if not cause.title:
-            raise RuleError(f"{path.name}, {name}: a cause needs a title.")
-        causes[name] = cause
-        if name == UNKNOWN:
-            continue
-        if cause.owner not in _OWNERS:
-            raise RuleError(f"{path.name}, {name}: unknown owner {cause.owner!r}.")
-        if cause.retry not in _RETRIES:
-            raise RuleError(f"{path.name}, {name}: retry is yes, no or maybe, not {cause.retry!r}.")
-    return causes
+    return {name: cause_of(name, entry, file=path.name) for name, entry in _read(path).items()}
 
 
 def load_rules(
     directory: Traversable, causes: Mapping[str, Cause], *, check_samples: bool = False
 ) -> tuple[Rule, ...]:
-    """Read and check every rule file of a folder.
+    """Read and check the package's rule files.
 
     Parameters
     ----------
@@ -330,7 +333,8 @@ def load_rules(
     causes
         What the rules may name as a cause.
     check_samples
-        Also run every rule on its samples: compiles all patterns, which takes seconds.
+        Also look at every pattern, and run every rule on its samples and on lines made against it, which
+        takes seconds.
 
     Raises
     ------
@@ -338,19 +342,22 @@ def load_rules(
         A file cannot be read, or a rule in it is wrong.
     """
     rules: dict[str, Rule] = {}
+    taken: dict[str, str] = {}
     for path in sorted(directory.iterdir(), key=lambda path: path.name):
         if not path.name.endswith(".toml"):
             continue
-        for entry in _read(path).get("rule", ()):
-            rule = _rule(path.name, entry)
-            where = f"{path.name}, {rule.id}"
-            if rule.id in rules:
-                raise RuleError(f"{where}: the id is taken.")
-            if rule.cause not in causes:
-                raise RuleError(f"{where}: unknown cause {rule.cause!r}.")
-            if check_samples:
-                _check_samples(where, rule)
+        for number, entry in enumerate(_read(path).get("rule", ()), 1):
+            rule = rule_of(entry, causes, file=path.name, number=number, patterns=check_samples)
+            _take(rule.id, path.name, taken)
+            for flaw in flaws(rule) if check_samples else ():
+                raise RuleError(flaw, file=path.name, entry=rule.id)
             rules[rule.id] = rule
+    for rule in rules.values():
+        unknown = rule.explains - rules.keys() - {ANY}
+        if unknown:
+            raise RuleError(
+                f"explains: there is no rule {min(unknown)!r}", file=taken[rule.id], entry=rule.id
+            )
     return tuple(rules.values())
 
 
@@ -358,79 +365,4 @@ def _read(path: Traversable) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RuleError(f"{path.name}: {error}") from error
-
-
-_KEYS = frozenset(Rule.__dataclass_fields__)
-_REQUIRED = ("id", "cause", "role", "anchors", "pattern", "samples")
-
-
-def _rule(file: str, entry: Mapping[str, Any]) -> Rule:
-    """Make a rule of a table of a file, or say what is wrong with it."""
-    where = f"{file}, {entry.get('id', 'rule without id')}"
-    for key in _REQUIRED:
-        if not entry.get(key):
-            raise RuleError(f"{where}: a rule needs {key!r}.")
-    unknown = set(entry) - _KEYS
-    if unknown:
-        raise RuleError(f"{where}: unknown key {min(unknown)!r}.")
-    for key in ("pattern", "unless", "instruction"):
-        flaw = _flaw(entry[key]) if key in entry else None
-        if flaw:
-            raise RuleError(f"{where}: {key}: {flaw}.")
-    for name in entry.get("identity", ()):
-        if not any(f"(?P<{name}>" in entry.get(key, "") for key in ("pattern", "instruction")):
-            raise RuleError(f"{where}: identity: no group is called {name!r}.")
-    if not all(entry["anchors"]):
-        raise RuleError(f"{where}: an empty anchor is in every line.")
-    try:
-        return Rule(
-            id=entry["id"],
-            cause=entry["cause"],
-            role=Role(entry["role"]),
-            where=Where(entry.get("where", Where.OUTPUT)),
-            pick=Pick(entry.get("pick", Pick.FIRST)),
-            weight=int(entry.get("weight", 0)),
-            exits=frozenset(entry.get("exits", ())),
-            anchors=tuple(entry["anchors"]),
-            pattern=entry["pattern"],
-            unless=entry.get("unless"),
-            instruction=entry.get("instruction"),
-            identity=tuple(entry.get("identity", ())),
-            samples=tuple(entry["samples"]),
-            counter=tuple(entry.get("counter", ())),
-        )
-    except (TypeError, ValueError) as error:
-        raise RuleError(f"{where}: {error}.") from error
-
-
-_TOKEN = regex.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*+\]|\(\?P<(?P<group>\w+)>|(?P<open>[*+]|\{\d*,\})|.", regex.DOTALL
-)
-
-
-def _flaw(pattern: str) -> str | None:
-    """What is wrong with a pattern as far as a look at its text can tell, or ``None``.
-
-    A ``+`` behind a quantifier makes that possessive and is no repetition of its own.
-    """
-    last = ""
-    for token in _TOKEN.finditer(pattern):
-        if token["open"] and not (token[0] == "+" and last == "}"):
-            return f"the repetition {token[0]!r} at {token.start()} has no upper bound"
-        if token["group"] and token["group"] not in SUBJECTS:
-            return f"unknown subject {token['group']!r}"
-        last = token[0]
-    return None
-
-
-def _check_samples(where: str, rule: Rule) -> None:
-    try:
-        for sample in rule.samples:
-            if rule.match(sample) is None:
-                raise RuleError(f"{where}: the sample {sample!r} does not match.")
-        for counter in rule.counter:
-            if rule.match(counter) is not None:
-                raise RuleError(f"{where}: {counter!r} matches, and must not.")
-    except regex.error as error:
-        raise RuleError(f"{where}: {error}.") from error
+        raise RuleError(f"it cannot be read ({_one_line(error)})", file=path.name) from error

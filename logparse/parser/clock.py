@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from logparse.model import Build, Contents, Kind, Step, Timing, TimingSource
+from logparse.model import NO_TIMING, Build, Contents, Kind, Timing, TimingSource, Transcript
 
-__all__ = ["origin", "timed"]
+__all__ = ["between", "origin", "timed"]
 
 # What stands before a build's first words in a transcript: a CI system's own lines, mostly.
 _BEFORE = (Kind.UNKNOWN, Kind.BLANK, Kind.WARNING)
@@ -43,22 +43,25 @@ def timed(decode: Callable[[Build], Contents], build: Build) -> Contents:
         if start is None or start < first:
             continue
         if step.timing.source is TimingSource.NONE:
-            step.timing = _between(step, start, start - first, stamps.resolution)
+            step.timing = between(build.transcript, step.start, step.end, start - first)
         elif step.timing.source is TimingSource.CLOCK and step.timing.started is None:
             step.timing = replace(step.timing, started=start - first)
     return contents
 
 
-def _between(step: Step, start: float, started: float, resolution: float) -> Timing:
-    transcript = step.transcript
-    end = transcript.time(min(step.end, len(transcript.data) - 1))
-    if end is None or end < start:
-        return step.timing
-    seconds = end - start
+def between(transcript: Transcript, begin: int, end: int, started: float | None) -> Timing:
+    """The timing of what went on from the stamp of one line of a text to that of another.
+
+    Nothing is said where there are no stamps, or where they run backwards.
+    """
+    stamps, first, last = transcript.stamps, transcript.time(begin), transcript.time(end)
+    if stamps is None or first is None or last is None or last < first:
+        return NO_TIMING
+    seconds = last - first
     return Timing(
         started=started,
         seconds=seconds,
-        low=max(0.0, seconds - resolution),
-        high=seconds + resolution,
-        source=TimingSource.PREFIX,
+        low=max(0.0, seconds - stamps.resolution),
+        high=seconds + stamps.resolution,
+        source=TimingSource.ARRIVAL if stamps.arrival else TimingSource.PREFIX,
     )

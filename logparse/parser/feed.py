@@ -135,6 +135,9 @@ class Feed:
     given once part of their build was let go. :attr:`last` is the build that was seen last, with its closing
     words and the end of the failing step's output: enough for :func:`logparse.diagnose`.
 
+    Builds that ran at once and wrote without names are told of at the log's end, since more of the log can
+    change what was guessed of them; what was told before the second one began may be told again.
+
     A line longer than 8 MB is cut there, and with it what it says if it is JSON. A bundle is one compressed
     piece and cannot be fed.
 
@@ -167,6 +170,8 @@ class Feed:
         self._record = b""
         self._count = 0
         self._last = 0
+        self._feeds = 0
+        self._ends_line = False
         self.last: Build | None = None
 
     def feed(self, chunk: bytes) -> list[Fed]:
@@ -203,8 +208,15 @@ class Feed:
         self._take(self._decoder.decode(b"", final=True))
         return self._read(final=True)
 
+    @property
+    def line(self) -> int:
+        """The 1-based number of the line at which what was fed ends."""
+        return self._feeds + (not self._ends_line)
+
     def _take(self, chunk: bytes) -> None:
         if chunk:
+            self._feeds += chunk.count(b"\n")
+            self._ends_line = chunk.endswith(b"\n")
             self._fresh.append(chunk)
             self._fresh_size += len(chunk)
             self._has_line = self._has_line or b"\n" in chunk
@@ -256,6 +268,7 @@ class Feed:
             for text in read_texts(Log(data=window.data), self._formats)
         ]
         lasts = {id(text[-1]) for text in texts if text}
+        lasts |= {id(build) for text in texts for build in text if build.at_once}
         found: list[Fed] = []
         kept: list[tuple[Span, _Known | None]] = []
         starts: dict[int, _Known] = {}
@@ -276,7 +289,9 @@ class Feed:
             carried = steps.form.carry(build)
             if not carried.heads:
                 carried = one_at_a_time(build)
-            found += [steps.fed(window, index) for index in steps.new(carried.going_on)]
+            # Whose steps are whose may look otherwise once more is known.
+            waiting = range(len(build.steps)) if build.at_once and not let_go else carried.going_on
+            found += [steps.fed(window, index) for index in steps.new(waiting)]
             if let_go:
                 kept += ((span, known) for span in window.lines(build.transcript, steps.let_go(carried)))
         self._starts = {} if let_go else starts
@@ -358,6 +373,9 @@ class _Steps:
 
     def _key(self, step: Step, digest: str | None) -> Hashable:
         """What tells a step from all others of its build."""
+        if self.build.at_once:
+            # Under that number another build's may have been told of, before the second one was known.
+            return (step.platform, step.stage_name, step.number, step.text)
         if self.build.builder is not Builder.BUILDKIT:
             return (step.platform, step.stage, step.number)
         if digest is not None:

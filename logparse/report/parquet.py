@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from logparse.analytics import SCHEMAS, Tables, batches
+from logparse.diagnosis import RuleBook
 from logparse.errors import ExportError
 from logparse.model import Build
 
@@ -28,7 +29,13 @@ _PARTITIONS = ("owner", "name", "month")
 _NONE = "-"
 
 
-def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool = False) -> dict[str, Path]:
+def export(
+    builds: Iterable[Build] | Tables,
+    out: str | Path,
+    *,
+    partition: bool = False,
+    rules: RuleBook | None = None,
+) -> dict[str, Path]:
     """Write the five tables of `builds` as Parquet below the folder `out`.
 
     A report appears whole or not at all: everything is written under temporary names first, and one that was
@@ -44,6 +51,9 @@ def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool
         Write ``<table>/owner=.../name=.../month=YYYY-MM/*.parquet`` (Hive's layout, which pandas, DuckDB
         and Polars read as columns) in place of ``<table>.parquet``. The month is that of the build's start;
         ``-`` stands for what is not known.
+    rules
+        The rules to diagnose failures by, by default those that come with the package. Tables that are made
+        already stay as they are.
 
     Returns
     -------
@@ -57,7 +67,7 @@ def export(builds: Iterable[Build] | Tables, out: str | Path, *, partition: bool
         is not a table of a report has a table's name in it.
     """
     out = Path(out)
-    parts = iter([builds]) if isinstance(builds, Tables) else batches(builds)
+    parts = iter([builds]) if isinstance(builds, Tables) else batches(builds, rules=rules)
     with _sentences(out):
         out.mkdir(parents=True, exist_ok=True)
         _check_replaceable(out)

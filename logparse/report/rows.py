@@ -21,11 +21,14 @@ def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``path``, ``build`` (0-based number in its log), ``build_id``, ``owner``, ``name``, ``commit``,
-        ``builder``, ``outcome``, ``step`` (``number``, ``total``, ``stage``, ``instruction``, ``text``; or
-        ``None``), ``exit_code``, ``cause``, ``title``, ``role_owner``, ``retry``, ``confidence`` (0 to 1),
-        ``root_line`` (``number``, counted from 1 by line feeds, and ``text``; or ``None``), ``candidates``
-        (the same with ``cause`` and ``confidence``), ``subject``, ``fingerprint``, ``remedy``.
+        ``path``, ``build`` (0-based number in its log), ``build_id``, ``at_once`` (whether builds wrote into
+        the log at once, so that which lines are this one's is a guess), ``owner``, ``name``, ``commit``,
+        ``builder``, ``outcome``, ``cut_line`` (where the log was cut, counted from 1 by line feeds; ``None``
+        if the build came to its end in it), ``step`` (``number``, ``total``, ``stage``, ``instruction``,
+        ``text``; or ``None``), ``exit_code``, ``cause``, ``title``, ``role_owner``, ``retry``,
+        ``confidence`` (0 to 1), ``root_line`` (``number``, counted from 1 by line feeds, and ``text``; or
+        ``None``), ``candidates`` (the same with ``cause`` and ``confidence``), ``subject``, ``fingerprint``,
+        ``remedy``.
     """
     build = diagnosis.build
     return {
@@ -35,6 +38,7 @@ def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
         "commit": build.log.commit,
         "builder": build.builder.value,
         "outcome": build.outcome.value,
+        "cut_line": build.cut_line,
         "step": _step(diagnosis.step),
         "exit_code": diagnosis.exit_code,
         "cause": diagnosis.cause,
@@ -59,17 +63,27 @@ def step_rows(build: Build) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        ``path``, ``build``, ``build_id``, ``target``, ``stage``, ``platform``, ``number``, ``total``,
-        ``instruction``, ``text``, ``cached``, ``canceled``, ``failed``, ``exit_code``, ``started`` (seconds
-        from the build's start), ``seconds``, ``low``, ``high``, ``source``, ``group``, ``lines`` (first and
-        last line of the Dockerfile). What is not known is ``None``.
+        ``path``, ``build``, ``build_id``, ``at_once``, ``target``, ``stage``, ``platform``, ``number``,
+        ``total``, ``instruction``, ``text``, ``state`` (``done``, ``cached``, ``failed``, ``canceled``;
+        ``incomplete`` if the log does not have its end), ``cut_line`` (where the log was cut, counted from 1
+        by line feeds, if that is why), ``cached``, ``canceled``, ``failed``, ``exit_code``, ``started``
+        (seconds from the build's start), ``seconds``, ``low``, ``high``, ``source``, ``group``, ``lines``
+        (first and last line of the Dockerfile). What is not known is ``None``.
     """
     for step in build.steps:
-        yield {**_identity(build), **step_row(step)}
+        yield {**_identity(build), **step_row(step, build.cut_line)}
 
 
-def step_row(step: Step) -> dict[str, Any]:
-    """Give one step as :func:`step_rows` does, without what tells its build."""
+def step_row(step: Step, cut_line: int | None = None) -> dict[str, Any]:
+    """Give one step as :func:`step_rows` does, without what tells its build.
+
+    Parameters
+    ----------
+    step
+        Any step.
+    cut_line
+        Where its log was cut, if it was.
+    """
     return {
         "target": None if step.target is None else mask(step.target),
         "stage": _stage(step),
@@ -78,6 +92,8 @@ def step_row(step: Step) -> dict[str, Any]:
         "total": step.total,
         "instruction": step.instruction,
         "text": mask(step.text),
+        "state": step.state,
+        "cut_line": cut_line if step.incomplete else None,
         "cached": step.cached,
         "canceled": step.canceled,
         "failed": step.failed,
@@ -93,9 +109,11 @@ def pull_rows(build: Build) -> Iterator[dict[str, Any]]:
     Yields
     ------
     dict
-        ``path``, ``build``, ``build_id``, ``step_number``, ``reference``, ``digest``, ``status``, ``bytes``
-        (of all layers, as far as printed), ``layers`` (``layer_id``, ``bytes``, ``already_present``,
-        ``state``, ``seconds``), and the timing as in :func:`step_rows`. What is not known is ``None``.
+        ``path``, ``build``, ``build_id``, ``at_once``, ``step_number``, ``reference`` (the image as a
+        Dockerfile names it, whichever builder pulled it), ``printed`` (as the builder names it), ``digest``,
+        ``status``, ``bytes`` (of all layers, as far as printed), ``layers`` (``layer_id``, ``bytes``,
+        ``already_present``, ``state``, ``seconds``), and the timing as in :func:`step_rows`. What is not
+        known is ``None``.
     """
     for pull in build.pulls:
         sizes = [layer.bytes for layer in pull.layers if layer.bytes is not None]
@@ -103,6 +121,7 @@ def pull_rows(build: Build) -> Iterator[dict[str, Any]]:
             **_identity(build),
             "step_number": pull.step_number,
             "reference": mask(pull.reference),
+            "printed": mask(pull.printed),
             "digest": None if pull.digest is None else mask(pull.digest),
             "status": None if pull.status is None else mask(pull.status),
             "bytes": sum(sizes) if sizes else None,
@@ -124,9 +143,9 @@ def element_rows(build: Build, *, longest: int = 200) -> Iterator[dict[str, Any]
     Yields
     ------
     dict
-        ``path``, ``build``, ``build_id``, ``kind`` (a :class:`~logparse.model.Kind` in lower case), ``start``
-        and ``end`` (bytes of the log), ``first_line`` and ``last_line`` (counted from 1 by line feeds) and
-        ``text``: its first line that is not blank, without control sequences, secrets masked.
+        ``path``, ``build``, ``build_id``, ``at_once``, ``kind`` (a :class:`~logparse.model.Kind` in lower
+        case), ``start`` and ``end`` (bytes of the log), ``first_line`` and ``last_line`` (counted from 1 by
+        line feeds) and ``text``: its first line that is not blank, without control sequences, secrets masked.
     """
     for element in shown_elements(build):
         text = next((text for text in element.texts(4) if text.strip()), "")
@@ -155,7 +174,12 @@ def _rounded(seconds: float | None) -> float | None:
 
 
 def _identity(build: Build) -> dict[str, Any]:
-    return {"path": build.log.path, "build": build.index, "build_id": build.log.build_id}
+    return {
+        "path": build.log.path,
+        "build": build.index,
+        "build_id": build.log.build_id,
+        "at_once": build.at_once,
+    }
 
 
 def _step(step: Step | None) -> dict[str, Any] | None:

@@ -45,6 +45,9 @@ _ALIKE = 6.0
 """Twice the difference of log-likelihoods below which a change may as well be of other work."""
 _NEAR = 2
 """Builds before and after a change in which the same work does not change again."""
+_SWEEPS = 100
+_LEAST = 0.02
+"""Sweeps over the components of the first guess, and how much of what is usual each takes at least."""
 _CHANGES, _NEAR_EACH = 24, 10
 """The most changes that are looked for, and the builds that there are for each."""
 _RUNS_BEFORE, _RUNS_BEHIND = 3, 2
@@ -191,6 +194,7 @@ class _Fitter:
         self.runs = np.cumsum(self.runs, axis=0)
         # Only of what takes long the noise shows in a build's duration.
         self.fitted = np.array([kind in {Kind.RUN, Kind.PULL} for kind in self.kinds])
+        self.start = self._start()
 
     def fit(self) -> Fit:
         first = max(len(self.facts) - _SEARCHED, 0)
@@ -202,6 +206,36 @@ class _Fitter:
         self._refine_noise(smooth(self._history(drift, jumps), around=smoothed.means, passes=1))
         smoothed = smooth(self._history(drift, jumps), around=smoothed.means, passes=3)
         return Fit(smoothed, self.noise, self.loads, self._changes(smoothed, marks), self.asked)
+
+    def _start(self) -> Floats:
+        """Logarithms of seconds to begin with: of the many states that may explain durations, a sound one.
+
+        The seconds that are least off all durations, relative to these, none of them negative: a problem with
+        one solution, since it is about sums and not about logarithms. What takes little is taken as usual.
+        """
+        count = len(self.kinds)
+        usual = np.exp(self.mean[:count])
+        parts = np.zeros((len(self.facts), count))
+        seconds = np.ones(len(self.facts))
+        for index, each in enumerate(self.facts):
+            if each.seconds is not None:
+                parts[index, each.ran] = 1.0
+                parts[index, each.broken] = math.exp(BROKEN_SHIFT)
+                parts[index, -1] = 1.0
+                seconds[index] = each.seconds
+        left = np.maximum(seconds - parts[:, ~self.fitted] @ usual[~self.fitted], 0.1 * seconds)
+        some = parts[:, self.fitted] / (_USUAL_NOISE * seconds)[:, None]
+        # What is usual counts like one duration that tells it within a factor of about two.
+        square = some.T @ some + np.diag(usual[self.fitted] ** -2.0)
+        toward = some.T @ (left / (_USUAL_NOISE * seconds)) + 1 / usual[self.fitted]
+        found = usual[self.fitted].copy()
+        for _ in range(_SWEEPS):
+            for index in range(len(found)):
+                rest = toward[index] - square[index] @ found + square[index, index] * found[index]
+                found[index] = max(rest / square[index, index], _LEAST * usual[self.fitted][index])
+        start = self.mean.copy()
+        start[np.flatnonzero(self.fitted)] = np.log(found)
+        return start
 
     # -- observations -----------------------------------------------------------------------------------
 
@@ -291,7 +325,8 @@ class _Fitter:
     def _with_changes(self, drift: float, first: int) -> tuple[Smoothed, dict[int, Floats], list[_Mark]]:
         """Smooth the history from a build on, with the sudden changes that stand out in it."""
         jumps = self._edits()
-        smoothed = smooth(self._history(drift, jumps, first), passes=4, covariances=False)
+        around = np.tile(self.start, (len(self.facts) - first, 1))
+        smoothed = smooth(self._history(drift, jumps, first), around=around, passes=6, covariances=False)
         marks: list[_Mark] = []
         while len(marks) < min(_CHANGES, 1 + len(self.facts) // _NEAR_EACH):
             found = self._change(smoothed, first, marks)

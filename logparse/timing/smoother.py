@@ -35,14 +35,14 @@ __all__ = ["History", "Observation", "Smoothed", "smooth"]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_PASSES = 6
+_PASSES = 8
 _SETTLED = 0.02
 """Largest change of a state, in logarithms, at which no further pass is made."""
 _FAR = 2.5
 """Standard deviations beyond which a duration loses weight."""
-_LONGEST = 1.5
-"""Largest step of a component in the second pass, in logarithms: farther out, the linearisation means
-nothing. It is shorter in later ones, so that passes cannot swing to and fro."""
+_LENGTHS = (1.0, 0.5, 0.25, 0.1, 0.03, 0.0)
+"""How far to go along a step, which is tried in this order: where sums are far from linear, not all the way."""
+_TINY = 1e-12
 
 
 @dataclass(slots=True)
@@ -174,28 +174,57 @@ def smooth(
     covariances
         Whether covariances are wanted, which cost as much as all the rest.
     """
-    weights = np.ones(len(history.builds))
-    forward: _Forward | None = None
-    result: Smoothed | None = None
-    for number in range(1, max(passes, 1) + 1):
+    if around is None:
+        around = np.tile(history.mean, (len(history.builds), 1))
+    residuals, spreads = _residuals(history, around)
+    for _ in range(max(passes, 1)):
+        weights = _weights(residuals, spreads)
         forward = _forward(history, around, weights)
         result = _backward(history, forward)
-        with np.errstate(invalid="ignore"):
-            far = np.abs(result.residuals) / np.sqrt(result.spreads)
-        weights = np.maximum(np.nan_to_num(far) / _FAR, 1.0)
-        if around is None:
-            around = result.means
-            continue
         step = result.means - around
+        around, residuals, spreads = _towards(history, around, step, weights)
         if float(np.abs(step).max(initial=0.0)) < _SETTLED:
             break
-        longest = _LONGEST / number
-        around = around + np.clip(step, -longest, longest)
-    assert result is not None  # noqa: S101 - there is at least one pass
-    assert forward is not None  # noqa: S101
+    result.means, result.residuals, result.spreads = around, residuals, spreads
     if covariances:
         result.covariances = _covariances(history, forward)
     return result
+
+
+def _weights(residuals: Floats, spreads: Floats) -> Floats:
+    """By how much the variance of each duration is made larger, since it is far off."""
+    with np.errstate(invalid="ignore"):
+        far = np.abs(residuals) / np.sqrt(spreads)
+    return np.maximum(np.nan_to_num(far) / _FAR, 1.0)
+
+
+def _towards(
+    history: History, around: Floats, step: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Go as far along a step as makes states likelier: all the way, if the linearisation holds so far."""
+    now = _misfit(history, around, *_residuals(history, around), weights)
+    for length in _LENGTHS:
+        states = around + length * step
+        residuals, spreads = _residuals(history, states)
+        if _misfit(history, states, residuals, spreads, weights) <= now:
+            break
+    return states, residuals, spreads
+
+
+def _misfit(history: History, states: Floats, residuals: Floats, spreads: Floats, weights: Floats) -> float:
+    """How unlikely states are: minus their log-likelihood, but for a constant."""
+    if not len(states):
+        return 0.0
+    off = states - history.mean
+    first = off[0] @ np.linalg.solve(history.covariance, off[0])
+    draw = np.sqrt(np.maximum(1 - history.drift / np.diagonal(history.covariance), 0.0))
+    wandered = (off[1:] - draw * off[:-1]) ** 2
+    allowed = np.broadcast_to(np.maximum(history.drift, _TINY), wandered.shape).copy()
+    for build, added in history.jumps.items():
+        if build:
+            allowed[build - 1] += added
+    seen = np.nansum(residuals**2 / (spreads * weights) + np.log(spreads))
+    return float(first + (wandered / allowed).sum() + seen)
 
 
 @dataclass(slots=True)

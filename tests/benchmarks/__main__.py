@@ -6,12 +6,13 @@ import subprocess
 import sys
 
 for name in (
-    "bench_root_line",
     "bench_parse",
     "bench_formats",
     "bench_recognition",
+    "bench_diagnosis",
     "bench_export",
     "bench_fetch",
+    "bench_watch",
 ):
     print(f"\n# {name}", flush=True)
     subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)

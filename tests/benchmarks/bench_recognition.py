@@ -32,6 +32,7 @@ FORMAT_OF = {
     "podman": "buildah",
     "engine": "classic",
     "compose-1": "classic",
+    "at-once.classic": "classic",
 }
 """Who wrote a recording, by the first word of its name; the others are BuildKit's."""
 

@@ -21,6 +21,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """Run ``logparse`` with some words in this process, 80 columns wide."""
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.delenv("LOGPARSE_RULES", raising=False)
 
     def call(*words: object) -> Result:
         capsys.readouterr()

@@ -135,6 +135,7 @@ class TestSteps:
             "path": str(failed),
             "build": 0,
             "build_id": None,
+            "at_once": False,
             "target": None,
             "stage": "0",
             "platform": None,
@@ -142,6 +143,8 @@ class TestSteps:
             "total": 2,
             "instruction": "RUN",
             "text": "RUN pip install x==9",
+            "state": "failed",
+            "cut_line": None,
             "cached": False,
             "canceled": False,
             "failed": True,
@@ -221,14 +224,15 @@ class TestPulls:
         path = tmp_path / "pull.log"
         path.write_bytes(self.PULL)
         (row,) = map(json.loads, run("pulls", path, "--format", "jsonl").out.splitlines())
-        assert (row["reference"], row["bytes"], row["step_number"]) == ("library/base:1", 3_000_000, 1)
+        assert (row["reference"], row["printed"]) == ("base:1", "library/base:1")
+        assert (row["bytes"], row["step_number"]) == (3_000_000, 1)
         assert [layer["already_present"] for layer in row["layers"]] == [False, True]
 
     def test_the_table_names_layers(self, run, tmp_path, good):
         path = tmp_path / "pull.log"
         path.write_bytes(self.PULL)
         out = run("pulls", path, good).out
-        assert "library/base:1: 2 layers, 3 MB" in out
+        assert "  base:1: 2 layers, 3 MB" in out
         assert "nothing was pulled" in out
 
 
@@ -479,14 +483,14 @@ class TestBadInput:
         assert "Traceback" not in result.err
 
     def test_a_fault_of_the_program_is_one_sentence_too(self, run, good, monkeypatch):
-        monkeypatch.setattr("logparse.cli.app.diagnose_build", lambda _: 1 / 0)
+        monkeypatch.setattr("logparse.cli.app.diagnose_build", lambda *_, **__: 1 / 0)
         result = run("diagnose", good)
         assert result.code == 70
         assert "ZeroDivisionError" in result.err
         assert "Traceback" not in result.err
 
     def test_interrupted(self, run, good, monkeypatch):
-        def interrupted(_: object) -> None:
+        def interrupted(*_: object, **__: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("logparse.cli.app.diagnose_build", interrupted)

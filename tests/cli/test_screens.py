@@ -28,6 +28,9 @@ COMMANDS = {
     "help-diagnose": ["diagnose", "--help"],
     "help-explain": ["explain", "--help"],
     "help-fetch": ["fetch", "--help"],
+    "help-rules": ["rules", "--help"],
+    "rules-list": ["rules", "list", "--cause", "team", "--rules", "../../tests/cli/rules"],
+    "rules-show": ["rules", "show", "team.frob", "--rules", "../../tests/cli/rules"],
 }
 
 

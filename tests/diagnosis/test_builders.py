@@ -47,6 +47,7 @@ SCENARIOS = {
         {"classic": "with status 404 Not Found: <!DOCTYPE HTML>", "": "invalid response status 404"},
         {"url": "http://files.cluster.example/models/large.bin", "status": "404"},
     ),
+    "at_once": Expected("intentional.exit", {"": "db: relation missing"}),
     "bad_dockerfile": Expected(
         "dockerfile.unknown-instruction",
         {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logparse.diagnosis import diagnose
+from logparse.diagnosis import diagnose, messages
 from logparse.model import Diagnosis, Log, Outcome, Status
 from logparse.parser import parse
 
@@ -114,6 +114,207 @@ class TestRanking:
         confidences = [candidate.confidence for candidate in diagnosis.candidates]
         assert confidences == sorted(confidences, reverse=True)
         assert sum(confidences) <= 1
+
+
+class TestComplaintsOfOneTool:
+    """A tool that goes on after an error says more under other rules: the first is shown."""
+
+    def test_of_apt(self) -> None:
+        diagnosis = failed(
+            "apt-get install a b c",
+            "E: Unable to locate package a\nE: Package 'b' has no installation candidate\n"
+            "E: Unable to locate package c\nE: Package 'd' has no installation candidate",
+            100,
+        )
+        assert diagnosis.root_line == (3, "E: Unable to locate package a")
+
+    def test_of_apt_the_other_way_round(self) -> None:
+        diagnosis = failed(
+            "apt-get install a b c",
+            "E: Package 'b' has no installation candidate\nE: Unable to locate package a",
+            100,
+        )
+        assert diagnosis.root_line == (3, "E: Package 'b' has no installation candidate")
+
+
+class TestTolerated:
+    """Errors behind which a step went on, as it was meant to."""
+
+    PIP = "ERROR: No matching distribution found for speedups\n"
+    END = "checking the models\nError: the moon is in the wrong house"
+
+    @pytest.mark.parametrize("rest", ["|| true", "|| :", "|| echo no speedups"])
+    def test_what_the_instruction_lets_fail_is_no_reason(self, rest: str) -> None:
+        diagnosis = failed(f"pip install speedups {rest} && ./check", self.PIP + self.END)
+        assert diagnosis.root_line == (5, "Error: the moon is in the wrong house")
+
+    @pytest.mark.parametrize("rest", ["", "|| exit 3", "|| ./other"])
+    def test_what_it_does_not_let_fail_is(self, rest: str) -> None:
+        diagnosis = failed(f"pip install speedups {rest} && ./check", self.PIP + self.END)
+        assert diagnosis.cause == "pip.no-version"
+
+    def test_a_tool_that_is_called_elsewhere_too_may_have_failed_there(self) -> None:
+        diagnosis = failed("pip install speedups || true; pip install other && ./check", self.PIP + self.END)
+        assert diagnosis.cause == "pip.no-version"
+
+    def test_an_index_that_a_later_run_of_apt_got_is_no_reason(self) -> None:
+        diagnosis = failed(
+            "for i in 1 2 3; do apt-get update && break; done; apt-get install -y curl && ./check",
+            "E: Failed to fetch http://deb.example/debian/dists/x/InRelease  503  Service Unavailable\n"
+            "E: Some index files failed to download. They have been ignored, or old ones used instead.\n"
+            "Get:1 http://deb.example/debian x InRelease [116 kB]\nFetched 8693 kB in 2s (4346 kB/s)\n"
+            "Setting up curl (7.88.1-10) ...\n" + self.END,
+        )
+        assert diagnosis.root_line == (9, "Error: the moon is in the wrong house")
+
+    def test_a_download_that_came_when_it_was_tried_again_is_no_reason(self) -> None:
+        diagnosis = failed(
+            "wget https://files.example/a.tgz && ./check",
+            "Connecting to files.example... failed: Connection refused.\nRetrying.\n"
+            "HTTP request sent, awaiting response... 200 OK\n"
+            "2024-01-02 03:04:05 (1.2 MB/s) - 'a.tgz' saved [1024/1024]\n" + self.END,
+        )
+        assert diagnosis.root_line == (8, "Error: the moon is in the wrong house")
+
+    def test_what_failed_after_the_success_is_a_reason(self) -> None:
+        diagnosis = failed(
+            "apt-get install -y curl && apt-get install -y nosuch",
+            "Setting up curl (7.88.1-10) ...\nE: Unable to locate package nosuch",
+            100,
+        )
+        assert diagnosis.cause == "apt.locate"
+
+
+class TestEcho:
+    """What is repeated of the instruction is no message, whatever words are in it."""
+
+    @pytest.mark.parametrize(
+        "echo",
+        [
+            "+ echo E: Unable to locate package x",
+            "+++ echo E: Unable to locate package x",
+            "#7 [2/3] RUN echo E: Unable to locate package x",
+            "#7 [builder 2/3] RUN echo E: Unable to locate package x",
+            " > [2/3] RUN echo E: Unable to locate package x:",
+            "   3 | >>> RUN echo E: Unable to locate package x",
+            ">>> RUN echo E: Unable to locate package x",
+            "Step 2/3 : RUN echo E: Unable to locate package x",
+            "STEP 2/3: RUN echo E: Unable to locate package x",
+            '  47 |   puts("E: Unable to locate package x");',
+        ],
+    )
+    def test_in_an_output(self, echo: str) -> None:
+        diagnosis = failed("docker build .", f"{echo}\nsomething gave way")
+        assert diagnosis.root_line == (4, "something gave way")
+        assert diagnosis.cause == "unknown"
+
+    def test_in_all_places_of_buildkits(self) -> None:
+        command = "echo E: Unable to locate package x; ERROR: No matching distribution found for y; ./run"
+        log = (
+            f"#5 [2/2] RUN {command}\n#5 0.251 something gave way\n"
+            f'#5 ERROR: process "/bin/sh -c {command}" did not complete successfully: exit code: 1\n'
+            f"------\n > [2/2] RUN {command}:\n0.251 something gave way\n------\n"
+            f"Dockerfile:2\n--------------------\n   1 |     FROM x\n   2 | >>> RUN {command}\n   3 |     \n"
+            "--------------------\n"
+            f'ERROR: failed to solve: process "/bin/sh -c {command}" did not complete successfully: exit code: 1\n'
+        )
+        (build,) = parse(log)
+        diagnosis = diagnose(build)
+        assert diagnosis.root_line == (2, "something gave way")
+        assert diagnosis.cause == "unknown"
+
+    def test_in_closing_words_without_an_exit_code(self) -> None:
+        command = "echo pull access denied for x; toomanyrequests"
+        log = (
+            f"#5 [2/2] RUN {command}\n#5 0.251 something gave way\n"
+            f"#5 ERROR: executor failed running [/bin/sh -c {command}]: runc did not terminate sucessfully\n"
+            f"------\n > [2/2] RUN {command}:\n------\n"
+            f"executor failed running [/bin/sh -c {command}]: runc did not terminate sucessfully\n"
+        )
+        (build,) = parse(log)
+        diagnosis = diagnose(build)
+        assert diagnosis.root_line == (2, "something gave way")
+        assert diagnosis.cause not in {"registry.no-such-repo", "registry.rate-limit"}
+
+
+class TestBlocks:
+    """Causes of several lines: the line that tells is the root line."""
+
+    def test_what_went_wrong_in_gradle(self) -> None:
+        diagnosis = failed(
+            "./gradlew build",
+            "FAILURE: Build failed with an exception.\n\n* What went wrong:\n"
+            "Execution failed for task ':app:compileJava'.\n"
+            "> Could not resolve all files for configuration ':app:compileClasspath'.\n"
+            "   > Could not find com.acme:lib:1.2.3.\n     Searched in the following locations:\n"
+            "       - https://maven.example/com/acme/lib/1.2.3/lib-1.2.3.pom\n\n* Try:\n"
+            "> Run with --stacktrace option to get the stack trace.\n\nBUILD FAILED in 12s",
+        )
+        assert diagnosis.root_line == (8, "   > Could not find com.acme:lib:1.2.3.")
+        assert diagnosis.cause == "gradle.deps"
+
+    def test_the_compilers_line_above_what_went_wrong_in_gradle(self) -> None:
+        diagnosis = failed(
+            "./gradlew build",
+            "> Task :compileJava FAILED\n/src/A.java:3: error: cannot find symbol\n    Foo x;\n    ^\n1 error\n\n"
+            "FAILURE: Build failed with an exception.\n\n* What went wrong:\n"
+            "Execution failed for task ':compileJava'.\n"
+            "> Compilation failed; see the compiler error output for details.\n\n* Try:\n"
+            "> Run with --info option to get more log output.\n\nBUILD FAILED in 4s",
+        )
+        assert diagnosis.root_line == (4, "/src/A.java:3: error: cannot find symbol")
+        assert diagnosis.cause == "java.compile"
+
+    def test_a_traceback_of_two_parts(self) -> None:
+        diagnosis = failed(
+            "python app.py",
+            "Traceback (most recent call last):\n  File \"/app/a.py\", line 2, in f\nKeyError: 'KEY'\n\n"
+            "The above exception was the direct cause of the following exception:\n\n"
+            'Traceback (most recent call last):\n  File "/app/b.py", line 5, in g\n    raise ConfigError("no key")\n'
+            "b.ConfigError: no key",
+        )
+        assert diagnosis.root_line == (12, "b.ConfigError: no key")
+
+    def test_what_cmake_says_below_its_error(self) -> None:
+        diagnosis = failed(
+            "cmake .",
+            "CMake Error at /usr/share/cmake-3.25/Modules/FindPackageHandleStandardArgs.cmake:230 (message):\n"
+            "  Could NOT find OpenSSL, try to set the path to OpenSSL root folder in the\n"
+            "  system variable OPENSSL_ROOT_DIR (missing: OPENSSL_CRYPTO_LIBRARY)\n"
+            "Call Stack (most recent call first):\n  CMakeLists.txt:7 (find_package)\n\n\n"
+            "-- Configuring incomplete, errors occurred!",
+        )
+        assert diagnosis.root_line is not None
+        assert diagnosis.root_line.number == 4
+        assert diagnosis.cause == "cmake.error"
+
+    def test_the_package_that_configure_misses(self) -> None:
+        diagnosis = failed(
+            "./configure",
+            "checking for gtk+-3.0 >= 3.10... no\n"
+            "configure: error: Package requirements (gtk+-3.0 >= 3.10) were not met:\n\n"
+            "No package 'gtk+-3.0' found\n\n"
+            "Consider adjusting the PKG_CONFIG_PATH environment variable if you\n"
+            "installed software in a non-standard prefix.",
+        )
+        assert diagnosis.root_line == (6, "No package 'gtk+-3.0' found")
+        assert diagnosis.subject == {"package": "gtk+-3.0"}
+
+    def test_the_compilers_line_above_cargos(self) -> None:
+        diagnosis = failed(
+            "cargo build",
+            "error[E0425]: cannot find value `y` in this scope\n --> src/main.rs:3:20\n  |\n"
+            '3 |     println!("{}", y);\n  |                    ^ not found in this scope\n\n'
+            "For more information about this error, try `rustc --explain E0425`.\n"
+            'error: could not compile `demo` (bin "demo") due to previous error',
+            101,
+        )
+        assert diagnosis.root_line == (3, "error[E0425]: cannot find value `y` in this scope")
+
+    def test_the_compilers_line_below_the_package_of_go(self) -> None:
+        diagnosis = failed("go build ./...", "# acme.example/demo/pkg\npkg/a.go:7:2: undefined: Foo")
+        assert diagnosis.root_line == (4, "pkg/a.go:7:2: undefined: Foo")
+        assert diagnosis.cause == "go.compile"
 
 
 class TestAdvice:
@@ -251,6 +452,40 @@ class TestSuccess:
         (build,) = parse(text)
         assert diagnose(build) == Diagnosis(build)
         assert diagnose(build).outcome is Outcome.SUCCEEDED
+
+    def test_a_test_that_prints_what_compilers_and_builders_say_and_passes(self) -> None:
+        text = (
+            "Step 1/2 : RUN ./test-messages\n ---> Running in 0123456789ab\n"
+            "x.c:1:1: error: no such thing\nE: Unable to locate package nosuch\nmake: *** [all] Error 2\n"
+            "The command '/bin/sh -c make' returned a non-zero code: 2\n12 passed\n"
+            "Removing intermediate container 0123456789ab\n ---> 111111111111\n"
+            "Step 2/2 : CMD x\n ---> Running in ba9876543210\nRemoving intermediate container ba9876543210\n"
+            " ---> 222222222222\nSuccessfully built 222222222222\n"
+        )
+        (build,) = parse(text)
+        assert diagnose(build) == Diagnosis(build)
+        assert {message.severity for message in messages(build)} == {"warning"}
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            # Lines as builders print them when they fail, printed by a program that does not.
+            "builders/odd_output/buildah.log",
+            "builders/odd_output/buildkit-20.10.plain.log",
+            "builders/odd_output/buildkit-28.plain.log",
+            "builders/odd_output/classic-20.10.log",
+            "builders/odd_output/classic-28.log",
+            "builders/odd_output/podman.log",
+            # pip's ERROR, behind which it goes on.
+            "cluster/acme/sentiment/logs/2f99db84-d295-5612-a4d0-1226b5cda599.log",
+        ],
+    )
+    def test_a_recorded_build_that_looks_like_a_failure(self, path: str) -> None:
+        data = (FIXTURES / path).read_bytes()
+        assert b"ERROR: " in data
+        (build,) = parse(data)
+        assert diagnose(build) == Diagnosis(build)
+        assert build.outcome is Outcome.SUCCEEDED
 
 
 def labels() -> list[dict[str, object]]:

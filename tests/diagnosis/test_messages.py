@@ -46,3 +46,20 @@ def test_each_step_gives_at_most_so_many() -> None:
     output = "E: Unable to locate package x\n" * 500
     (noisy,) = parse(f"Step 1/1 : RUN x\n ---> Running in 0123456789ab\n{output}")
     assert len(messages(noisy, limit=7)) == 7
+
+
+def test_the_shells_trace_is_no_message() -> None:
+    output = "+ echo E: Unable to locate package x\nE: Unable to locate package x\n"
+    (traced,) = parse(f"Step 1/1 : RUN x\n ---> Running in 0123456789ab\n{output}")
+    assert [message.line.number for message in messages(traced)] == [4]
+
+
+def test_what_the_builder_writes_behind_on_the_same_line_is_none_of_it() -> None:
+    log = (
+        "Step 1/2 : RUN one\n ---> Running in 0123456789ab\nE: Unable to locate package x"
+        "Removing intermediate container 0123456789ab\n ---> 111111111111\n"
+        "Step 2/2 : RUN two\n ---> Running in ba9876543210\nE: Unable to locate package y"
+        "The command '/bin/sh -c two' returned a non-zero code: 100\n"
+    )
+    (glued,) = parse(log)
+    assert [message.subject for message in messages(glued)] == [{"package": "x"}, {"package": "y"}]

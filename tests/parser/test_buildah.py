@@ -347,7 +347,8 @@ class TestFailures:
             "Error: creating build container: 2 errors occurred while pulling:\n * initializing source a\n"
             " * initializing source b\nmake: *** Error 125\n"
         )
-        assert [pull.reference for pull in build.pulls] == ["quay.io/x/y:latest", "docker.io/x/y:latest"]
+        assert [pull.printed for pull in build.pulls] == ["quay.io/x/y:latest", "docker.io/x/y:latest"]
+        assert [pull.reference for pull in build.pulls] == ["quay.io/x/y:latest", "x/y:latest"]
         assert build.failing_step is build.steps[0]
         assert kinds(build)[-2][1].endswith("source b\n")
 
@@ -370,6 +371,24 @@ class TestFailures:
         assert build.steps[1].output == b"one\n"
         assert build.unknown_bytes == 0
 
+    def test_a_step_that_waits_for_another_stage(self):
+        """It is announced, then the stage it copies from is built, and then it goes on."""
+        build = parse(FIXTURES / "builders" / "multistage" / "buildah.log")[0]
+        found = {(step.stage_name, step.number): step for step in build.steps}
+        assert found["compile", 3].image_id == "94a437ce7f1"
+        assert found["compile", 2].image_id == "f7208384231"
+        assert found[None, 3].text == "COPY --from=compile /out/model.txt ."
+        assert found[None, 3].image_id == "153ca4a25e2"
+
+    def test_seconds_of_a_step_that_waits_are_its_own(self):
+        """Stamps of the lines: 01.48 its header, 02.06 that of the other stage's last step; their images at
+        03.38 and 03.79."""
+        build = parse(FIXTURES / "wrapped" / "github-actions" / "buildah-good.log")[0]
+        found = {(step.stage_name, step.number): step.timing for step in build.steps}
+        assert found["compile", 3].seconds == pytest.approx(1.32, abs=0.01)
+        assert found[None, 3].seconds == pytest.approx(0.41, abs=0.01)
+        assert found[None, 3].started == pytest.approx(3.24, abs=0.01)
+
     def test_a_signal_is_no_exit_code(self):
         text = (
             "STEP 1/2: FROM a\nSTEP 2/2: RUN x\nout\ncontainer exited on {}\n"
@@ -380,6 +399,46 @@ class TestFailures:
         assert build.exit_code is None
         assert build.steps[1].output == b"out\n"
         assert one(text.format("interrupt")).outcome is Outcome.CANCELED
+
+    def test_a_signal_with_containers_isolated_by_chroot(self):
+        """Words of buildah 1.28, interrupted by SIGTERM, and of a program that killed itself."""
+        text = (
+            "STEP 1/2: FROM a\nSTEP 2/2: RUN x\nout\nsubprocess exited on {}\n"
+            'subprocess exited with status 1\nError: building at STEP "RUN x": exit status 1\n'
+        )
+        build = one(text.format("terminated"))
+        assert (build.outcome, build.exit_code) == (Outcome.CANCELED, None)
+        assert build.steps[1].output == b"out\n"
+        assert one(text.format("hangup")).outcome is Outcome.CANCELED
+        # It kills itself, or the kernel does, or buildah when it is interrupted: nothing tells.
+        assert one(text.format("killed")).outcome is Outcome.FAILED
+        assert one(text.format("segmentation fault")).outcome is Outcome.FAILED
+
+    def test_buildah_says_that_it_has_killed_the_container(self):
+        """Words of buildah 1.28, interrupted by SIGHUP."""
+        build = one(
+            "STEP 1/2: FROM a\nSTEP 2/2: RUN x\nout\n"
+            'time="2026-11-24T00:15:08Z" level=error msg="container not running"\n'
+            'time="2026-11-24T00:15:08Z" level=error msg="exit status 1 sending SIGKILL"\n'
+            'container exited on killed\nError: building at STEP "RUN x": while running runtime: exit status 1\n'
+        )
+        assert build.outcome is Outcome.CANCELED
+        assert build.steps[1].output == b"out\n"
+
+    @pytest.mark.parametrize("path", RECORDED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+    def test_what_stands_behind_the_end_of_a_build_is_no_output(self, path):
+        if path.parent.name == "canceled" and path.stem == "podman":
+            pytest.skip("it has no end")
+        data = path.read_bytes()
+        behind = b"Logging in to the registry\nDeploying web\n"
+        alone, followed = parse(data), parse(data + behind)
+        assert [[step.output for step in build.steps] for build in followed] == [
+            [step.output for step in build.steps] for build in alone
+        ]
+        assert [build.outcome for build in followed] == [build.outcome for build in alone]
+        assert sum(build.unknown_bytes for build in followed) == len(behind) + sum(
+            build.unknown_bytes for build in alone
+        )
 
     def test_a_log_that_begins_in_the_middle(self):
         build = one(

@@ -224,6 +224,20 @@ class TestSteps:
 
 
 class TestOtherViews:
+    @pytest.mark.parametrize(
+        ("scenario", "name", "reference"),
+        [
+            # The row ends behind the tag, in it, before it, and with its colon.
+            ("odd_output", "buildkit-20.10.tty-60.log", "hub.cluster.example/base/busybox:1.35"),
+            ("slow_parallel", "buildkit-20.10.tty-60.log", "hub.cluster.example/base/busybox"),
+            ("fail_run", "buildkit-20.10.tty-60.log", "hub.cluster.example/base/busybox"),
+            ("multistage", "buildkit-20.10.tty-60.log", "hub.cluster.example/base/busybox"),
+        ],
+    )
+    def test_a_tag_of_which_the_terminal_shows_only_a_part_is_none(self, scenario, name, reference):
+        [pull] = one(recorded(scenario, name)).pulls
+        assert (pull.reference, pull.digest) == (reference, None)
+
     def test_a_pull_has_its_layers_with_bytes(self):
         build = one(recorded("big_pull", "buildkit-28.tty.log"))
         [pull] = build.pulls

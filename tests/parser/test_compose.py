@@ -153,12 +153,6 @@ class TestWhoSpeaks:
         assert build.steps[1].output == b"Building web\nBuilding db\n"
         assert build.steps[1].target is None
 
-    def test_services_that_are_built_in_parallel_are_told_but_not_whose_step_is_whose(self):
-        data = recorded("services", "compose-1.parallel.log")
-        builds = read(data)
-        covered(builds, data)
-        assert {step.target for build in builds for step in build.steps} == {None}
-
 
 @pytest.mark.parametrize(
     ("line", "known"),

@@ -188,12 +188,45 @@ class TestSteps:
             "2019/01/24 16:53:08 pushed blob sha256:00\n2019/01/24 16:53:08 r/a:1: digest: sha256:00 size: 10\n"
         )
         assert [(step.stage, step.text) for step in build.steps] == [
+            (0, "FROM golang"),
             (0, "COPY . ."),
             (0, "RUN go build"),
             (1, "RUN x"),
         ]
-        assert [step.output for step in build.steps] == [b"", b"out\n", b"out\n"]
+        # Nothing says what the second stage is made of.
+        assert [stage.base for stage in build.stages] == ["golang", None]
+        assert [pull.reference for pull in build.pulls] == ["golang"]
+        assert [step.output for step in build.steps] == [b"", b"", b"out\n", b"out\n"]
         assert build.outcome is Outcome.SUCCEEDED
+        assert build.unknown_bytes == 0
+
+    def test_the_image_that_is_retrieved_last_is_the_stages(self):
+        """Of version 0.10: all images are asked for first, and each once more when its stage begins."""
+        build = one(
+            "INFO[0004] Resolved base name golang:1.12 to golang:1.12\n"
+            "INFO[0004] Retrieving image manifest golang:1.12\nINFO[0006] Retrieving image manifest alpine:3.9\n"
+            "INFO[0006] Built cross stage deps: map[0:[/web]]\n"
+            "INFO[0006] Retrieving image manifest golang:1.12\nINFO[0006] Executing 2 build triggers\n"
+            "INFO[0007] Unpacking rootfs as cmd COPY web.go . requires it.\n"
+            "INFO[0021] Taking snapshot of full filesystem...\nINFO[0049] COPY web.go .\n"
+            "INFO[0049] Taking snapshot of files...\nINFO[0050] Saving file web for later use\n"
+            "INFO[0050] Deleting filesystem...\nINFO[0051] Retrieving image manifest alpine:3.9\n"
+            "INFO[0052] Skipping unpacking as no commands require it.\nINFO[0052] CMD web\n"
+            "INFO[0053] Base image from previous stage 1 found, using saved tar for base image\n"
+            "INFO[0054] Unpacking rootfs as cmd RUN x requires it.\nINFO[0055] RUN x\n"
+        )
+        assert [(step.stage, step.text, step.triggers) for step in build.steps] == [
+            (0, "FROM golang:1.12", 2),
+            (0, "COPY web.go .", 0),
+            (1, "FROM alpine:3.9", 0),
+            (1, "CMD web", 0),
+            (2, "RUN x", 0),
+        ]
+        assert [(step.timing.started, step.timing.seconds) for step in build.steps[:2]] == [(6, 43), (49, 1)]
+        assert {pull.reference: pull.step_number for pull in build.pulls} == {
+            "golang:1.12": 1,
+            "alpine:3.9": 3,
+        }
         assert build.unknown_bytes == 0
 
     def test_here_documents(self):

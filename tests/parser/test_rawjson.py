@@ -309,6 +309,34 @@ class TestTime:
     def test_that_is_none_is_not_made_up(self, text):
         assert nanoseconds(text) is None
 
+    @pytest.mark.parametrize(
+        "text", ["x", "23.11.2026 20:35", "2026-13-23T20:35:26Z", "1764-01-01T00:00:00Z"]
+    )
+    def test_a_step_whose_times_cannot_be_read_is_one_without_times(self, text):
+        build = one(
+            vertex(A, "[1/2] FROM a", 0, 0.5)
+            + vertex(B, "[2/2] RUN make", started=text, completed=text)
+            + prints(B, b"made\n")
+        )
+        assert [(step.text, step.state, step.timing.seconds) for step in build.steps] == [
+            ("FROM a", "done", 0.5),
+            ("RUN make", "done", None),
+        ]
+        assert build.steps[1].timing.source is TimingSource.NONE
+        assert build.steps[1].output == b"made\n"
+        assert build.outcome is Outcome.SUCCEEDED
+
+    def test_one_that_has_begun_at_an_unknown_time_goes_on(self):
+        build = one(vertex(A, "[1/2] FROM a", 0, 0.5) + vertex(B, "[2/2] RUN make", started="x"))
+        assert build.steps[1].state == "incomplete"
+        assert build.outcome is Outcome.INCOMPLETE
+
+    def test_a_time_that_was_not_set_begins_nothing(self):
+        build = one(
+            vertex(A, "[1/2] FROM a", 0, 0.5) + vertex(B, "[2/2] RUN x", started="0001-01-01T00:00:00Z")
+        )
+        assert [step.text for step in build.steps] == ["FROM a"]
+
 
 # -- what no engine would print -------------------------------------------------------------------------
 

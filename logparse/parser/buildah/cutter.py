@@ -82,8 +82,8 @@ class Cutter:
         self._copied = Kind.PULL
         # Whether steps were seen, whether the build at hand has come to its end, whether another has begun.
         self._started = self._over = self._begun = False
-        # Whether a program of another stage may be speaking.
-        self._shared = False
+        # Whether a program of another stage may be speaking, and whether no step of the build follows.
+        self._shared = self._last = False
 
     def cut(self) -> None:
         """Cut the whole log."""
@@ -108,9 +108,10 @@ class Cutter:
             self._started, self._over, self._begun = True, False, False
             # Of a step that needs no image, the blobs are those of its stage, which is committed.
             self._copied = Kind.PULL if header.instruction == FROM else Kind.PROGRESS
+            self._last = end == self.size or end in firsts
             self.tape.add(Kind.HEADER, header.end)
             if header.runs:
-                self._program(header, end, last=end == self.size or end in firsts)
+                self._program(header, end)
             self._lines(end)
 
     # -- elements -------------------------------------------------------------------------------------
@@ -149,7 +150,7 @@ class Cutter:
                     self._copied = Kind.PULL
                 return self._copied
             case "STRICT":
-                self._over = True
+                self._end()
                 return Kind.FAILURE
             case "LOOSE":
                 if not self._started or self._over or self._shared:
@@ -166,8 +167,13 @@ class Cutter:
                 self._copied = Kind.PROGRESS
             case "RESULT" | "TAG":
                 self._copied = Kind.PUSH
-                self._over = True
+                self._end()
         return Kind[name]
+
+    def _end(self) -> None:
+        """Take note of a result or a failure: if no step follows, no program speaks any more."""
+        self._over = True
+        self._shared = self._shared and not self._last
 
     def _failure_end(self, start: int, stop: int, end: int) -> int:
         """Where a failure ends whose first line goes from `start` to `stop`."""
@@ -182,8 +188,8 @@ class Cutter:
 
     # -- what programs print --------------------------------------------------------------------------
 
-    def _program(self, header: Header, end: int, *, last: bool) -> None:
-        """Cut what a RUN's program printed; `last` if no step of the build follows."""
+    def _program(self, header: Header, end: int) -> None:
+        """Cut what a RUN's program printed."""
         while leading := LEADING.match(self.data, self.tape.end, end):
             if leading["cached"]:
                 return
@@ -194,7 +200,7 @@ class Cutter:
         self._copied = Kind.PROGRESS
         position = self.tape.end
         stop = self._commit(header, position, end) if header.may_be_last else -1
-        if stop < 0 and last:
+        if stop < 0 and self._last:
             stop = self._failure(header, position, end)
             self._shared = self._shared and stop < 0
         if stop < 0:

@@ -128,7 +128,8 @@ ERROR_WORDS = re.compile(rb"(?:(?:build )?[Ee]rror(?:: | )){1,4}(?:building: (?:
 """What stands before that, glued to the program's last words if these had no newline."""
 
 EXITED = re.compile(
-    rb"(?:subprocess exited with status \d{1,10}|container exited on [a-z][a-z ]{0,32})\r{0,8}\n\Z"
+    rb"(?:subprocess exited with status \d{1,10}|(?:container|subprocess) exited on [a-z][a-z ]{0,32})"
+    rb"\r{0,8}\n\Z"
 )
 """What may stand before that: the first twice where containers are isolated by ``chroot``, the second where
 a signal ended the program. Then the status that is named next is that of a helper."""

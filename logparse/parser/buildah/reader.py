@@ -24,6 +24,7 @@ from logparse.model import (
 )
 from logparse.parser.buildah.chain import Header, Key, find_headers, says
 from logparse.parser.buildah.markers import BUILDING_AT, EXIT_STATUS, FROM
+from logparse.parser.clock import between, origin
 from logparse.parser.format import Carried, one_at_a_time
 from logparse.text import plain
 
@@ -39,9 +40,10 @@ _TRYING = re.compile(rb"Trying to pull ([^\s]{1,512}?)\.\.\.[\r\n]")
 _BLOB = re.compile(rb"Copying blob (?:sha256:)?([0-9a-f]{12,64})([^\r\n]*)")
 _BLOB_BYTES = re.compile(rb"/ ([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([KMGT]?)i?B")
 _BLOB_STATE = re.compile(r"(?:[a-z]+(?:: )?)[a-z ]*[a-z]")
+_COPYING = "copying"
 _STORED = (b"Storing signatures", b"Writing manifest to image destination")
-_SIGNAL = re.compile(rb"container exited on ([a-z ]{1,32})")
-# Not ``killed``: so does a machine without memory left end a program.
+_SIGNAL = re.compile(rb"(?:container|subprocess) exited on ([a-z ]{1,32})")
+# Not ``killed``: buildah ends containers so when it is interrupted, but so does a machine without memory.
 _INTERRUPTIONS = frozenset({b"interrupt", b"terminated", b"hangup"})
 _UNITS = {b"": 1, b"K": 1 << 10, b"M": 1 << 20, b"G": 1 << 30, b"T": 1 << 40}
 
@@ -63,7 +65,10 @@ def read_contents(build: Build) -> Contents:
     steps = [_read_step(build, place) for place in places]
     _number_stages(places, steps)
     _share_outputs(build, places, steps, failing)
+    _go_on(build, places, steps)
     failure = _read_failure(build, failure_at, steps, failing) if failure_at >= 0 else None
+    for index in _unfinished(build.tape, places):
+        steps[index].incomplete = not steps[index].failed
     committed = build.tape.kinds.find(Kind.VERTEX, build.first, build.last)
     image_id = _result(build, committed)
     tags = tuple(
@@ -73,6 +78,9 @@ def read_contents(build: Build) -> Contents:
             for name in _TAGGED.findall(data, element.start, element.end)
         )
     )
+    if image_id is not None or tags:
+        for step in steps:
+            step.incomplete = False
     return Contents(
         steps=tuple(steps),
         pulls=tuple(
@@ -115,6 +123,12 @@ def carry(build: Build) -> Carried:
         if tape.kinds[index] in _CLOSING
     ]
     return Carried(going_on, heads, [[Span(places[-1].header.end, size)]])
+
+
+def _unfinished(tape: Tape, places: list[_Place]) -> list[int]:
+    """The last step of each stage, if nothing tells that it came to its end."""
+    last = {place.header.key: index for index, place in enumerate(places)}
+    return [index for index in last.values() if not _has_ended(tape, places[index])]
 
 
 def _has_ended(tape: Tape, place: _Place) -> bool:
@@ -165,8 +179,23 @@ def _read_failure(build: Build, failure_at: int, steps: list[Step], failing: int
     if failing is not None:
         steps[failing].failed = True
         steps[failing].exit_code = code
-    canceled = b"context canceled" in words or (signal is not None and signal[1] in _INTERRUPTIONS)
+    canceled = (
+        b"context canceled" in words
+        or (signal is not None and signal[1] in _INTERRUPTIONS)
+        or _has_killed(build, failure_at)
+    )
     return Failure(Span(start, end), code, failing, canceled=canceled)
+
+
+def _has_killed(build: Build, failure_at: int) -> bool:
+    """Whether buildah complains that it could not kill a container, as it does if it is interrupted."""
+    index = failure_at - 1
+    while index >= build.first and build.tape.kinds[index] == Kind.ERROR:
+        _, start, end = build.tape.element(index)
+        if build.transcript.data.find(b" sending SIGKILL", start, end) >= 0:
+            return True
+        index -= 1
+    return False
 
 
 def _read_step(build: Build, place: _Place) -> Step:
@@ -263,6 +292,40 @@ def _share_outputs(build: Build, places: list[_Place], steps: list[Step], failin
         step.outputs = tuple(spans)
 
 
+def _go_on(build: Build, places: list[_Place], steps: list[Step]) -> None:
+    """Tell a step that had to wait for another stage from the last step of that stage.
+
+    Buildah prints the header of a COPY, then builds the stage it copies from, and then goes on: behind the
+    image of that stage's last step stands that of the COPY.
+    """
+    waiting: list[int] = []
+    began = origin(build) if build.transcript.stamps is not None else None
+    for index, place in enumerate(places):
+        following = places[index + 1].header if index + 1 < len(places) else None
+        images = list(build.tape.of_kind(Kind.IMAGE, place.first, place.last))
+        if following is not None and following.key != place.header.key and not place.header.is_at_end:
+            if not images and Kind.CACHED not in build.tape.kinds[place.first : place.last]:
+                waiting.append(index)
+            continue
+        if not waiting or not place.header.is_at_end or len(images) != 2:  # noqa: PLR2004 - see above
+            continue
+        other = places[waiting[-1]].header
+        if following is None or (following.key, following.number) != (other.key, other.number + 1):
+            continue
+        waited = waiting.pop()
+        for inner in range(waited + 1, index):
+            steps[inner].image_id = _read_step(build, places[inner]).image_id
+        for step, image, begin in (
+            (steps[index], images[0], place.header.start),
+            (steps[waited], images[1], images[0].start),
+        ):
+            step.image_id = _short(build.transcript.data[image.start : image.end])
+            step.end = max(image.end, step.header_end)
+            since = build.transcript.time(step.start)
+            started = since - began if since is not None and began is not None else None
+            step.timing = between(build.transcript, begin, image.start, started)
+
+
 def _at_once(places: list[_Place]) -> bool:
     """Whether a stage went on, or another began, before one had come to its end."""
     return any(
@@ -326,8 +389,11 @@ def _read_pull(data: bytes, name: str, spans: list[Span], number: int) -> Pull:
             if size is not None:
                 sizes[layer] = round(float(size[1]) * _UNITS[size[2]])
             state = _BLOB_STATE.match(plain(words.strip()))
-            states[layer] = state[0] if state is not None else states.get(layer, "copying")
+            states[layer] = state[0] if state is not None else states.get(layer, _COPYING)
         status = next((plain(each) for each in _STORED if data.rfind(each, start, end) >= 0), status)
+    if status is not None:
+        # The manifest is written once all blobs are there; of most, no line says so itself.
+        states = {layer: "done" if state == _COPYING else state for layer, state in states.items()}
     # A password in an address stands before an "@", too.
     repository, _, digest = name.partition("@sha256:")
     digest = digest and f"sha256:{digest}"

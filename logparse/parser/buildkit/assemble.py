@@ -19,7 +19,9 @@ __all__ = ["Assembled", "Facts", "assemble", "read_reference", "targets_of"]
 
 _REFERENCE = re.compile(
     r"(?P<repository>[^\s@:]{1,256}(?::\d{1,5}/[^\s@:]{1,256})?)"
-    r"(?::(?P<tag>[^\s@:/]{1,128}))?(?:@(?P<digest>[a-z0-9]{1,16}:[0-9a-f]{1,128}))?(?:\s|\Z)"
+    r"(?::(?P<tag>[^\s@:/]{1,128}))?"
+    # A terminal may be too narrow for the digest.
+    r"(?:@(?:(?P<digest>[a-z0-9]{1,16}:[0-9a-f]{1,128})|[a-z0-9]{0,16}:?\Z))?(?:\s|\Z)"
 )
 _IMAGE = re.compile(r"(?i:FROM)[ \t]+(?:--\S{1,256}[ \t]+)*+(\S+)|(?:docker-image|oci-layout)://(\S+)")
 
@@ -52,6 +54,8 @@ class Facts:
         Layers of an image that were fetched for it.
     lines
         First and last line of the Dockerfile.
+    incomplete
+        Whether its end is not told of.
     """
 
     name: str
@@ -68,6 +72,7 @@ class Facts:
     bytes: int | None = None
     layers: tuple[LayerPull, ...] = ()
     lines: tuple[int, int] | None = None
+    incomplete: bool = False
 
 
 class Assembled(NamedTuple):
@@ -171,6 +176,7 @@ def assemble(
                 target=name.target,
                 vertex=each.number,
                 lines=each.lines,
+                incomplete=each.incomplete,
             )
         )
     return Assembled(tuple(steps), tuple(vertices), tuple(pulls), failing_step)

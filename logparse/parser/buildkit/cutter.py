@@ -104,6 +104,11 @@ class Cutter:
         """The index of each build's first element; the first build's is 0."""
         return [state.first for state in self._states]
 
+    @property
+    def mixed(self) -> list[bool]:
+        """Whether each build is several, which ran at once."""
+        return [state.mixed for state in self._states]
+
     def cut(self) -> None:
         """Cut the whole text."""
         data, match, block = self.data, TOKEN.match, BLOCK.match

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from logparse.model import Build, BuildWarning, Contents, Element, Failure, Kind, LayerPull, Span
+from logparse.model import Build, BuildWarning, Contents, Element, Failure, Kind, LayerPull, Pull, Span
 from logparse.parser.buildkit.assemble import Facts, assemble, read_reference
 from logparse.parser.buildkit.frames import Doing, Frame, Screen, Shown
 from logparse.parser.buildkit.statuses import read_size
@@ -76,9 +76,14 @@ def read_contents(build: Build) -> Contents:
             plain(data[closing.start : closing.end].rstrip()) if closing is not None else ""
         )
     made = assemble(facts, build.transcript, failing=failing, exit_code=exit_code)
-    for pull in made.pulls:
+    pulling = (each.cut for each, fact in zip(shown, facts, strict=True) if fact.layers)
+    for pull, cut in zip(made.pulls, pulling, strict=True):
+        # The terminal may be too narrow for all of the digest, or of what stands before it.
         if pull.digest is not None and len(pull.digest) < _WHOLE_DIGEST:
-            pull.digest = None  # the terminal was too narrow for all of it
+            pull.digest = None
+        elif cut and pull.digest is None and not _whole_tag(data, pull):
+            pull.tag = ""
+            pull.repository = pull.repository.rstrip(":")
     failure = None
     if closing is not None:
         canceled = _CANCELED.search(data, closing.start, closing.end) is not None
@@ -123,7 +128,13 @@ def _facts(shown: Shown) -> Facts:
         timing=shown.timing,
         bytes=_transferred(shown.doing.values()),
         layers=_layers(shown, read_reference(name.rpartition(" ")[2])[2]),
+        incomplete=shown.ended is False,
     )
+
+
+def _whole_tag(data: bytes, pull: Pull) -> bool:
+    """Whether the row of a pull goes on behind the tag."""
+    return f":{pull.tag}@".encode() in data[pull.span.start : pull.span.end].partition(b"\n")[0]
 
 
 def _transferred(doing: Iterable[Doing]) -> int | None:

@@ -64,7 +64,13 @@ def _facts(trace: Trace) -> dict[str, Any]:
     """What else is known: the graph of vertices by their digests, and whatever a bundle's record says."""
     steps = [each.digest for each in trace.shown if read_name(each.name).number is not None]
     others = [each.digest for each in trace.shown if read_name(each.name).number is None]
-    return {**trace.record, "inputs": trace.inputs(), "steps": steps, "vertices": others}
+    return {
+        **trace.record,
+        "started": trace.origin(),
+        "inputs": trace.inputs(),
+        "steps": steps,
+        "vertices": others,
+    }
 
 
 # -- how it ended ---------------------------------------------------------------------------------------

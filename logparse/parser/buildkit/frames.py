@@ -40,6 +40,8 @@ _LAYER = re.compile(rb"(?:extracting )?sha256:[0-9a-f]{12}")
 # the row has are the same in each frame.
 _VARYING = len(" => ") + len("CANCELED ") + len(" 12345.6s") + 1
 _SHORTEST_KEY = 12
+_ROOM = 2
+"""Blanks between a name and the seconds at the least; where there are no more, the name may be cut."""
 
 _LONGEST_KEY = 32
 _LONGEST_SIZES = 40
@@ -106,6 +108,8 @@ class Shown:
     ----------
     name
         As much of it as was ever shown.
+    cut
+        Whether its row had no room for more.
     flags
         Of `CACHED`, `ERROR` and `CANCELED` those that stand before its name.
     seconds
@@ -141,6 +145,7 @@ class Shown:
     warnings: dict[bytes, tuple[bytes, Span]] = field(default_factory=dict)
     since: float | None = None
     drawn: bool = False
+    cut: bool = False
 
     @property
     def timing(self) -> Timing:
@@ -191,6 +196,7 @@ class _Row(NamedTuple):
     flags: tuple[bytes, ...]
     seconds: float | None
     coloured: bool
+    cut: bool = False
 
 
 class _Mark(enum.Enum):
@@ -325,11 +331,11 @@ class Screen:
             number = self._again[key] = self._again.get(key, 0) + 1
             state = self._states.get((key, number))
         if state is None:
-            state = self._states[(key, number) if again else key] = Shown(row.text)
+            state = self._states[(key, number) if again else key] = Shown(row.text, cut=row.cut)
             if not again:
                 self._date(state, row)
         elif len(row.text) > len(state.name):
-            state.name = row.text
+            state.name, state.cut = row.text, row.cut
         self._coloured = self._coloured or row.coloured
         state.ended = row.coloured if self._coloured else self._stands_still(state, row)
         state.flags, state.seconds = row.flags, row.seconds
@@ -378,8 +384,10 @@ def _read_row(line: bytes) -> _Row | None:
     before, _, last = text.rpartition(b" ")
     timer = _SECONDS.fullmatch(last)
     seconds = float(timer[1]) if timer else None
+    cut = False
     if timer:
         text = before.rstrip(b" ")
+        cut = len(before) - len(text) < _ROOM
     if text.startswith(b"=> "):
         return _Row(None, text[3:], (), seconds, coloured)
     if text.startswith(b"WARN: "):
@@ -393,4 +401,4 @@ def _read_row(line: bytes) -> _Row | None:
         key = b" ".join(numbered[0].replace(b"[", b"[ ").split())
     else:
         key = text[: max(width - _VARYING, _SHORTEST_KEY)]
-    return _Row(key, text, tuple(flags), seconds, coloured)
+    return _Row(key, text, tuple(flags), seconds, coloured, cut)

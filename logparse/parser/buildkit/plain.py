@@ -34,7 +34,7 @@ What a name says is in :mod:`.names`. Five facts make this harder than it looks,
 * *Not every ERROR is a failure*: a cache that cannot be imported is one, in a build that goes on. And of
   files that are missing, all are found missing at once.
 * *A log holds several builds*, mostly one after another: numbers start again. Builds that ran at once
-  have colliding numbers; their lines cannot be told apart for certain, so they are kept as one build.
+  have colliding numbers; :mod:`.at_once` tells their lines apart as far as that can be done.
 * *A build with several targets* (``bake``, Compose) is one build, and the targets share vertices, which are
   then named after any of them.
 
@@ -48,6 +48,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from logparse.model import Build, Builder, Transcript
+from logparse.parser.buildkit.at_once import read_apart
 from logparse.parser.buildkit.carry import carry_plain
 from logparse.parser.buildkit.cutter import Cutter
 from logparse.parser.buildkit.markers import FIRST, MARK, SIGN
@@ -70,19 +71,28 @@ def parse_plain(transcript: Transcript) -> list[Build]:
     list of Build
         One or more builds whose elements cover the text without a gap; empty if no vertex is named in it.
     """
+    builds, at_once = _read(transcript)
+    if any(at_once):
+        return read_apart(transcript, builds, at_once, lambda text: _read(text)[0])
+    return builds
+
+
+def _read(transcript: Transcript) -> tuple[list[Build], list[bool]]:
+    """The builds of a text, and whether each seems to be several that ran at once."""
     data = transcript.data
     if not data.startswith(b"#") and FIRST.search(data) is None:
-        return []
+        return [], []
     cutter = Cutter(data)
     cutter.cut()
     if not cutter.named:
-        return []
+        return [], []
     marked = transcript.marked(MARK)
     starts = [*cutter.builds, len(cutter.tape)]
-    return [
+    builds = [
         Build(marked, Builder.BUILDKIT, cutter.tape, first, last, index=index, decode=read_contents)
         for index, (first, last) in enumerate(pairwise(starts))
     ]
+    return builds, cutter.mixed
 
 
 PLAIN = Format("buildkit-plain", Builder.BUILDKIT, SIGN, parse_plain, carry_plain)

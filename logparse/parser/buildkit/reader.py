@@ -283,6 +283,7 @@ def _facts(vertex: _Vertex, build: Build) -> Facts:
         ),
         bytes=vertex.transfers.bytes,
         layers=layers,
+        incomplete=not vertex.closed,
     )
 
 

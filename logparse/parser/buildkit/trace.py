@@ -27,6 +27,7 @@ __all__ = ["Happened", "Trace", "is_cache", "is_canceled", "nanoseconds"]
 
 _CANCELED = "context canceled"
 _BILLION = 1_000_000_000
+_ZERO = "0001-01-01T00:00:00"
 
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d{0,16})?(Z|z|[+-]\d\d:\d\d)?", re.ASCII
@@ -61,6 +62,11 @@ def nanoseconds(text: object) -> _Moment:
     return second * _BILLION + int((found[2] or "0").ljust(9, "0"))
 
 
+def _is_set(text: object) -> bool:
+    """Whether a time was set, be it one that can be read or not; Go has a zero time for what was not."""
+    return isinstance(text, str) and bool(text) and not text.startswith(_ZERO)
+
+
 def is_cache(name: str) -> bool:
     """Whether a vertex imports or exports a cache, which may fail in a build that goes on."""
     return _CACHE.match(name) is not None
@@ -74,21 +80,26 @@ def is_canceled(error: str) -> bool:
 class _Part:
     """A vertex, or one of those that a progress group shows as one."""
 
-    __slots__ = ("cached", "error", "intervals", "started")
+    __slots__ = ("cached", "completed", "error", "intervals", "started")
 
     def __init__(self) -> None:
         self.intervals: dict[int, _Moment] = {}
-        self.started = False
+        self.started = self.completed = False
         self.cached = False
         self.error = ""
 
-    def update(self, started: _Moment, completed: _Moment, *, cached: bool, error: str) -> None:
+    def update(self, entry: Mapping[str, Any], *, cached: bool, error: str) -> None:
+        """Take an event: when it started and completed may be no times, and still tell that it did."""
+        has_started = _is_set(entry.get("started"))
         # What announces a vertex once more says nothing about how far it is.
-        if not self.started or started is not None:
+        if not self.started or has_started:
             self.cached, self.error = cached, error
-        if started is not None:
+        if has_started:
             self.started = True
-            self.intervals[started] = completed
+            self.completed = _is_set(entry.get("completed"))
+            started = nanoseconds(entry.get("started"))
+            if started is not None:
+                self.intervals[started] = nanoseconds(entry.get("completed"))
 
 
 class Happened:
@@ -150,7 +161,10 @@ class Happened:
     def completed(self) -> bool:
         """Whether all parts of it came to their ends."""
         parts = self.merged()
-        return bool(parts) and parts[-1][1] is not None
+        if parts and parts[-1][1] is not None:
+            return True
+        begun = [part for part in self.parts.values() if part.started]
+        return bool(begun) and all(part.completed for part in begun)
 
     @property
     def stopped(self) -> int:
@@ -212,6 +226,7 @@ class Happened:
             bytes=self._bytes(),
             layers=tuple(self._layers()),
             lines=lines,
+            incomplete=not (self.completed or error),
         )
 
     def _timing(self, origin: _Moment) -> Timing:
@@ -319,10 +334,9 @@ class Trace:
         inputs = entry.get("inputs")
         if isinstance(inputs, list):
             happened.inputs = tuple(each for each in inputs if isinstance(each, str))
-        started, completed = nanoseconds(entry.get("started")), nanoseconds(entry.get("completed"))
         error, cached = _text(entry.get("error")), entry.get("cached") is True
         part = happened.parts.setdefault(digest, _Part())
-        part.update(started, completed, cached=cached, error=error)
+        part.update(entry, cached=cached, error=error)
         if happened.start < 0 and part.started and (not weak or part.error):
             self.shown.append(happened)
             happened.start, happened.header_end, happened.end = start, end, end
@@ -330,7 +344,7 @@ class Trace:
         happened.speaks(start, end)
         if error:
             happened.error_span = Span(start, end)
-        return _kind(happened, started, completed, cached=cached, error=error)
+        return _kind(happened, entry, cached=cached, error=error)
 
     def _status(self, entry: Mapping[str, Any], start: int, end: int) -> Kind:
         name, happened = _text(entry.get("id")), self._of(entry)
@@ -400,12 +414,12 @@ class Trace:
         return self._by_digest.get(digest) if isinstance(digest, str) else None
 
 
-def _kind(happened: Happened, started: _Moment, completed: _Moment, *, cached: bool, error: str) -> Kind:
-    if started is None and not error:
-        return Kind.NOTE
+def _kind(happened: Happened, entry: Mapping[str, Any], *, cached: bool, error: str) -> Kind:
     if error:
         return Kind.CANCELED if is_canceled(error) else Kind.ERROR
-    if completed is None:
+    if not _is_set(entry.get("started")):
+        return Kind.NOTE
+    if not _is_set(entry.get("completed")):
         return Kind.HEADER if happened.is_step else Kind.VERTEX
     return Kind.CACHED if cached else Kind.DONE
 

@@ -47,6 +47,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from logparse.model import Build, Builder, Kind, Transcript
+from logparse.parser.classic.at_once import read_apart
 from logparse.parser.classic.cutter import Cutter
 from logparse.parser.classic.markers import SIGN
 from logparse.parser.classic.reader import read_contents
@@ -69,6 +70,12 @@ def parse_classic(transcript: Transcript) -> list[Build]:
         One or more builds whose elements cover the text without a gap; empty if the builder printed nothing
         in it: no context, no step, no words of its own.
     """
+    builds = _read(transcript)
+    return read_apart(transcript, builds, _read) if builds else []
+
+
+def _read(transcript: Transcript) -> list[Build]:
+    """The builds of a text, read as if each had been alone."""
     cutter = Cutter(transcript.data)
     cutter.cut()
     if not any(kind in cutter.tape.kinds for kind in (Kind.HEADER, Kind.CONTEXT, Kind.FAILURE)):

@@ -23,6 +23,7 @@ from logparse.parser.classic.markers import (
     CLOSING_DAEMON,
     COMMANDS,
     COMPOSE,
+    COMPOSE_FIRST,
     CONTEXT,
     FIRST_STEP,
     GLUED_CLOSING,
@@ -568,6 +569,10 @@ class Cutter:
         before = COMPOSE.search(self.data, max(position, start - _PREFIX), start)
         if before is not None:
             start = before.start()
+            # With ``--parallel``, Compose says it twice.
+            line = self.data.rfind(b"\n", max(position, start - _LAST_LINE), max(start - 1, position)) + 1
+            if line and self.data.startswith(COMPOSE_FIRST, line):
+                start = line
         self.tape.add(Kind.OUTPUT, start)
         newline = self.data.find(b"\n", place)
         end = self.size if newline < 0 else newline + 1

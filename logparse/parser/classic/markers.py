@@ -18,6 +18,7 @@ __all__ = [
     "CLOSING_DAEMON",
     "COMMANDS",
     "COMPOSE",
+    "COMPOSE_FIRST",
     "CONTEXT",
     "CONTEXT_LINE",
     "FIRST_STEP",
@@ -159,6 +160,8 @@ COMMANDS = (b"The command '", b"The command [")
 
 COMPOSE = re.compile(rb"(?:ERROR: )?Service '[^'\n]{1,128}' failed to build ?: \Z")
 """What Docker Compose 1.x puts before the builder's last words."""
+COMPOSE_FIRST = b"ERROR: for "
+"""How the line before that begins, where it builds several services at once."""
 
 # What the client says when no build could begin.
 _CLIENT_WORDS = (

@@ -18,6 +18,7 @@ from logparse.model import (
     Pull,
     Span,
     Step,
+    base_image,
 )
 from logparse.parser.classic.markers import NON_ZERO_CODE
 from logparse.text import plain
@@ -37,6 +38,7 @@ _LAYER_STATE = re.compile(r"[A-Z][A-Za-z ]*[a-z]")
 # On a terminal, a move of the cursor comes before them and no line's end.
 _DIGEST = re.compile(rb"(?:^|[\r\nB])Digest: ([^\r\n]*)")
 _STATUS = re.compile(rb"(?:^|[\r\nB])Status: ([^\r\n]*)")
+_NAMED = re.compile(r"[Ii]mage (?:is up to date )?for (\S{1,512})\Z")
 _UNITS = {b"": 1, b"k": 10**3, b"K": 10**3, b"M": 10**6, b"G": 10**9, b"T": 10**12}
 
 # Plain numbers, since comparing with a member of an enumeration takes several times as long, and this is
@@ -69,6 +71,9 @@ def read_contents(build: Build) -> Contents:
             stage_name = name[1] if name else None
         step.stage, step.stage_name = stage, stage_name
         steps.append(step)
+
+    if steps and failure_at < 0 and result_at < 0:
+        steps[-1].incomplete = kinds.find(Kind.IMAGE, headers[-1], build.last) < 0
 
     failure = None
     if failure_at >= 0:
@@ -142,7 +147,7 @@ def _read_step(build: Build, first: int, last: int, pulls: list[Pull]) -> Step:
         elif kind == _CACHED:
             cached = True
         elif kind == _PULL:
-            pulls.append(_read_pull(data[start:end], number, Span(start, end)))
+            pulls.append(_read_pull(data[start:end], number, Span(start, end), plain(parts[4])))
         elif kind == _TRIGGERS:
             count = _TRIGGER_COUNT.search(data, start, end)
             triggers += int(count[1]) if count else 0
@@ -174,8 +179,8 @@ def _id(raw: bytes) -> str | None:
     return raw.decode() if _ID.fullmatch(raw) else None
 
 
-def _read_pull(block: bytes, step_number: int, span: Span) -> Pull:
-    """Read the lines of one pull. A layer's state is the last one it reached."""
+def _read_pull(block: bytes, step_number: int, span: Span, arguments: str) -> Pull:
+    """Read the lines of one pull that a FROM asked for. A layer's state is the last one it reached."""
     named = _PULLING.search(block)
     states: dict[bytes, bytes] = {}
     sizes: dict[bytes, int] = {}
@@ -189,9 +194,10 @@ def _read_pull(block: bytes, step_number: int, span: Span) -> Pull:
             if size is not None:
                 sizes[layer_id] = round(float(size[1]) * _UNITS[size[2]])
     digest, status = _DIGEST.search(block), _STATUS.search(block)
+    repository, tag = (plain(named[2]).strip(), plain(named[1])) if named else ("", "")
     return Pull(
-        repository=plain(named[2]).strip() if named else "",
-        tag=plain(named[1]) if named else "",
+        repository=repository,
+        tag=tag,
         step_number=step_number,
         layers=tuple(
             LayerPull(layer_id.decode(), sizes.get(layer_id), layer_id in present, _state(state))
@@ -200,7 +206,16 @@ def _read_pull(block: bytes, step_number: int, span: Span) -> Pull:
         digest=plain(digest[1]) if digest else None,
         status=plain(status[1]) if status else None,
         span=span,
+        name=_name(plain(status[1]) if status else "", f"{repository}:{tag}", base_image(arguments)),
     )
+
+
+def _name(status: str, printed: str, base: str) -> str | None:
+    """The image's name with its registry: of the closing line, or of the FROM if it is the same image."""
+    named = _NAMED.search(status)
+    if named is not None:
+        return named[1]
+    return base if f"/{base}".endswith(f"/{printed}") else None
 
 
 def _state(line: bytes) -> str:

@@ -32,8 +32,9 @@ The grammar, as kaniko prints it (``pkg/executor/build.go`` and ``push.go``, ``p
 What follows from it:
 
 * *Steps have no numbers.* :attr:`~logparse.model.Step.number` is the 1-based place of an instruction in the
-  log, and there is no total. ``Building stage`` counts as the stage's FROM; before 1.6 there is none, and
-  ``Unpacking rootfs`` tells that another stage begins. Names of stages are not printed.
+  log, and there is no total. ``Building stage`` counts as the stage's FROM; before 1.6 it is the line about
+  the image that is retrieved just before ``Unpacking rootfs``, which tells that another stage begins. A stage
+  that is made of an earlier one has no FROM then. Names of stages are not printed.
 * *The clock gives times*, of one second's resolution: a step lasts until the next one begins, with the
   snapshot that is taken of what it did. How long the failing step took is not known, since the closing words
   have no stamp.

@@ -18,6 +18,8 @@ from logparse.parser.kaniko.markers import (
     MESSAGE,
     NEXT,
     PLAIN_LINE,
+    RETRIEVED,
+    UNPACKS,
     Form,
     Line,
     read_line,
@@ -35,6 +37,8 @@ _BY_LEVEL = {
     b"DEBU": Kind.NOTE,
     b"TRAC": Kind.NOTE,
 }
+# What may stand between the line about a stage's base image and the one that says that it is unpacked.
+_BEFORE_STAGE = frozenset({Kind.TRIGGERS, Kind.NOTE, Kind.BLANK, Kind.WARNING})
 _STARTS = (b"Retrieving image manifest ", b"Resolved base name ", b"Downloading base image ")
 
 # Bytes before a message in which what belongs to it is looked for.
@@ -140,6 +144,11 @@ class Cutter:
             if kind is Kind.FAILURE:
                 self._over = self._failed = True
             return self._add(kind, line.end)
+        return self._message(name, line)
+
+    def _message(self, name: str | None, line: Line) -> int:
+        """Cut a line that has this name in :data:`~.markers.MESSAGE`, and the output behind it."""
+        data = self.data
         match name:
             case "STEP":
                 self._runs = data[line.message : line.message + 3].upper() == b"RUN"
@@ -154,7 +163,9 @@ class Cutter:
                 self._over = self._over or not self._is_for_cache(line)
             case "DONE":
                 self._over = True
-            case "TRIGGERS" | "CACHED" | "PULL" | "VERTEX" | "PROGRESS":
+            case "PROGRESS":
+                self._from(line)
+            case "TRIGGERS" | "CACHED" | "PULL" | "VERTEX":
                 pass
             case _:
                 return self._add(Kind.NOTE, line.end)
@@ -167,6 +178,41 @@ class Cutter:
             known = NEXT.search(data, end - 1, min(self.size, end + _LONGEST_HEADER))
             end = known.start() + 1 if known is not None else end
         return self._add(Kind.HEADER, end)
+
+    def _from(self, line: Line) -> None:
+        """Make a header of the line about the image that is unpacked, if no line says that a stage begins.
+
+        So it is before 1.6. The image that was retrieved last is the one that is unpacked now, unless that is
+        one of an earlier stage.
+        """
+        if not self.data.startswith(UNPACKS, line.message):
+            return
+        tape = self.tape
+        index = len(tape) - 1
+        while index >= self.builds[-1] and tape.kinds[index] in _BEFORE_STAGE:
+            index -= 1
+        if index < self.builds[-1] or tape.kinds[index] != Kind.PULL:
+            return
+        _, start, end = tape.element(index)
+        begin, behind = self._retrieved(start, end)
+        if begin < behind:
+            tape.split(index, begin, Kind.HEADER)
+            if behind < end:
+                tape.split(index + (begin > start), behind, Kind.PULL)
+
+    def _retrieved(self, position: int, end: int) -> tuple[int, int]:
+        """Where the last line says that an image is retrieved; an empty stretch if none is for this stage."""
+        begin = behind = position
+        while position < end:
+            line = read_line(self.data, position, end)
+            if line is None:
+                break
+            if self.data.startswith(RETRIEVED, line.message):
+                begin, behind = position, line.end
+            elif self.data.startswith(b"Base image from previous stage", line.message):
+                begin = behind
+            position = line.end
+        return begin, behind
 
     def _is_for_cache(self, line: Line) -> bool:
         """Whether a line about a push is about a layer for the cache."""

@@ -22,7 +22,9 @@ __all__ = [
     "MESSAGE",
     "NEXT",
     "PLAIN_LINE",
+    "RETRIEVED",
     "SIGN",
+    "UNPACKS",
     "Form",
     "Line",
     "read_line",
@@ -90,6 +92,11 @@ _MESSAGES: dict[str, bytes] = {
 }  # fmt: skip
 MESSAGE = re.compile(rb"|".join(b"(?P<%s>%s)" % (name.encode(), words) for name, words in _MESSAGES.items()))
 """What a message is, by the name of the group that matched; others are notes."""
+
+UNPACKS = (b"Unpacking rootfs as cmd ", b"Skipping unpacking as no commands")
+"""What is said of a stage before its first step."""
+RETRIEVED = (b"Retrieving image manifest ", b"Downloading base image ")
+"""How the base image of a stage is named where no line says that the stage begins: before 1.6."""
 
 _SPOKEN = rb"(?=" + b"|".join(
     _MESSAGES[name] for name in ("STEP", "STAGE", "PULL", "PUSH", "DONE", "VERTEX", "PROGRESS")

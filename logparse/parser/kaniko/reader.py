@@ -32,6 +32,7 @@ _RESOLUTION = 1.0
 """kaniko prints whole seconds."""
 
 _STEP_ENDS = frozenset({Kind.HEADER, Kind.VERTEX, Kind.PULL, Kind.FAILURE, Kind.DONE, Kind.TRIGGERS})
+_OF_BASE = frozenset({Kind.PULL, Kind.TRIGGERS})
 _UNSTAMPED = frozenset({Kind.OUTPUT, Kind.UNKNOWN, Kind.BLANK})
 _IN_STAGE = re.compile(r"error building stage: |waiting for process to exit|exit status \d")
 _BETWEEN = re.compile(r"failed to get files used from context|failed to optimize instructions")
@@ -46,6 +47,8 @@ def read_contents(build: Build) -> Contents:
     if failure is not None and failure.step_index is not None:
         step = reader.steps[failure.step_index]
         step.failed, step.exit_code = True, failure.exit_code
+    elif failure is None and not reader.finished and reader.steps:
+        reader.steps[-1].incomplete = True
     return Contents(
         steps=tuple(reader.steps),
         pulls=tuple(reader.pulls),
@@ -116,7 +119,8 @@ class _Reader:
 
     def _pass(self, kind: Kind, line: Line | None, end: int, seconds: float | None) -> None:
         """Let the step at hand end with an element, or go on over it."""
-        if self._open and (kind in _STEP_ENDS or (kind is Kind.PUSH and self._is_final(line))):
+        base = self._open and self.steps[-1].instruction == "FROM" and kind in _OF_BASE
+        if self._open and not base and (kind in _STEP_ENDS or (kind is Kind.PUSH and self._is_final(line))):
             self._close(seconds)
         elif self._open:
             self.steps[-1].end = end
@@ -161,6 +165,9 @@ class _Reader:
     def _header(self, line: Line, start: int, end: int, seconds: float | None) -> None:
         message = said(self._data, line)
         stage = _STAGE.match(message)
+        if stage is None and message.startswith(("Retrieving", "Downloading")):
+            self._retrieve(start, end)
+            stage = _RETRIEVED.match(message)
         if stage is not None:
             instruction, arguments = "FROM", stage[1]
         else:
@@ -198,9 +205,11 @@ class _Reader:
         """Read how a stage begins. Before 1.6, no line said so itself."""
         words = self._data[start:end]
         if b"Unpacking rootfs" in words or b"Skipping unpacking" in words:
-            self._fresh = not (self._open and self.steps[-1].instruction == "FROM")
+            self._fresh = not (self.steps and self.steps[-1].instruction == "FROM")
         found = _TRIGGERS.match(said(self._data, line)) if line is not None else None
-        if found is not None:
+        if found is not None and self._open and self.steps[-1].instruction == "FROM":
+            self.steps[-1].triggers = int(found[1])
+        elif found is not None:
             self._triggers = int(found[1])
 
     # -- pulls and pushes -----------------------------------------------------------------------------

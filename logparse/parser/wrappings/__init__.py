@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from logparse.model import Transcript
 from logparse.parser.format import Wrapping
+from logparse.parser.wrappings.arrivals import ARRIVALS
 from logparse.parser.wrappings.bom import BOM
+from logparse.parser.wrappings.colours import COLOURED_LINES
 from logparse.parser.wrappings.endings import ENDINGS
 from logparse.parser.wrappings.engine_api import ENGINE_API
 from logparse.parser.wrappings.folds import FOLDS
@@ -21,12 +23,14 @@ from logparse.parser.wrappings.prefixes import PREFIXES
 __all__ = ["WRAPPINGS", "unwrap"]
 
 WRAPPINGS: tuple[Wrapping, ...] = (
+    ENDINGS,  # before lines that go on in the next one are joined
+    ARRIVALS,
     JSON_LINES,
     FOLDS,
     LONE_STAMPS,
+    COLOURED_LINES,
     PREFIXES,  # with the byte order mark before the first, if there is one
     BOM,
-    ENDINGS,
     POWERSHELL,
     ENGINE_API,  # not before line ends are as they were written
 )

@@ -214,9 +214,11 @@ def _cuts(data: bytes, start: int, end: int, width: int) -> list[int]:
     widths = [
         _width(line) if len(line) >= width or line.rstrip(b"\r").endswith(_BLANKS) else 0 for line in lines
     ]
-    # Where no line is longer, standard output was cut too, or there is none.
-    everything = max(widths, default=0) <= width
+    # Where none of the builder's lines is longer, standard output was cut too, or there is none. Around them
+    # stand lines of a CI system's own, which no shell has cut.
     buildkit = any(_BUILDKIT.match(line) for line in lines)
+    told = (wide for line, wide in zip(lines, widths, strict=True) if not buildkit or _BUILDKIT.match(line))
+    everything = max(told, default=0) <= width
     cuts: list[int] = []
     place = start
     begins = _BEGINS

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -255,7 +256,7 @@ def _part(
     if stamps is not None:
         turn = np.searchsorted(begins, stamps.at, side="right") - 1
         kept = mine[turn]
-        stamps = Stamps(stamps.at[kept] + moved[turn[kept]], stamps.seconds[kept], stamps.resolution)
+        stamps = replace(stamps, at=stamps.at[kept] + moved[turn[kept]], seconds=stamps.seconds[kept])
     data = outside(inner.data, *merged(begins[~mine], stops[~mine]))
     return Transcript(inner.log, data, pieces, stamps=stamps, wrappings=inner.wrappings, mark=inner.mark)
 

@@ -142,8 +142,9 @@ def _tail(tail: bytes) -> bytes:
 SYSTEMS: tuple[Prefix, ...] = (
     _fixed(
         "github-cli",
-        # A job is not named like a stamp, which would be that of a system around this one.
-        rb"(?P<name>(?!\d{4}-\d\d-\d\d)[^\t\n]{1,160}\t[^\t\n]{1,160})\t" + _BOM + ISO + _OR_BARE,
+        # A job is not named like what a system around this one puts there.
+        rb"(?P<name>(?!\[?\d{4}[-/]\d\d[-/]\d\d|\d\d:\d\d:\d\d\b|[A-Z][a-z]{2} [ 0-3]\d \d\d:\d\d|\x1b_bk"
+        rb"|remote: )[^\t\n]{1,160}\t[^\t\n]{1,160})\t" + _BOM + ISO + _OR_BARE,
         plain=True,
     ),
     _fixed("gitlab", ISO + rb" (?P<stream>[0-9a-f]{2}[OE])(?P<joined>[ +])", begins=_DIGITS, plain=True),
@@ -156,7 +157,10 @@ SYSTEMS: tuple[Prefix, ...] = (
     *(
         _fixed(
             "syslog",
-            stamp + rb" (?P<name>[\w.-]{1,64} [^\s:\[\]]{1,64}(?:\[\d{1,9}\])?):" + _OR_BARE,
+            # No host is named like a stream of GitLab's, or like a step of Cloud Build's.
+            stamp
+            + rb" (?P<name>(?![0-9a-f]{2}[OE] |Step #)[\w.-]{1,64} [^\s:\[\]]{1,64}(?:\[\d{1,9}\])?):"
+            + _OR_BARE,
             begins=begins,
         )
         for stamp, begins in ((STAMPS["month"], _LETTERS), (ISO, _DIGITS))

@@ -1,0 +1,50 @@
+"""The command that watches a build while it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from logparse.live.options import Options
+from logparse.live.start import watch
+
+__all__ = ["SETTINGS", "watch_build"]
+
+SETTINGS = {"allow_interspersed_args": False}
+"""Behind the first word of a command, options are the command's."""
+
+
+def watch_build(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="COMMAND",
+            help="What to run [standard input is watched].",
+            show_default=False,
+        ),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Save the output, with the time of each line: every command reads it.",
+            show_default=False,
+        ),
+    ] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Earlier builds, by which to say how much is left; may be given more than once.",
+            show_default=False,
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No status line, and no table in the end.")] = False,
+) -> int:
+    """Time a build while it runs: its output goes through untouched.
+
+    As in logparse watch -- docker build ., or docker build . 2>&1 | logparse watch. Leaves with the exit code
+    of the command; of standard input, with 1 if a build in it failed.
+    """
+    return watch(Options(tuple(command or ()), log, tuple(history or ()), quiet))
