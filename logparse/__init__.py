@@ -17,7 +17,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logparse.analytics import SCHEMAS, Tables, failure_causes, step_timings, tables
+    from logparse.analytics import (
+        SCHEMAS,
+        Tables,
+        build_costs,
+        failure_causes,
+        step_costs,
+        step_timings,
+        tables,
+    )
     from logparse.builds import read_builds
     from logparse.diagnosis import RuleBook, diagnose, load_book, messages
     from logparse.errors import LogparseError
@@ -51,6 +59,7 @@ if TYPE_CHECKING:
     from logparse.parser import parse
     from logparse.parser.feed import Fed, Feed, follow
     from logparse.report import export
+    from logparse.timing import Estimates, estimate
 
 __version__ = "0.1.0"
 
@@ -64,6 +73,7 @@ __all__ = [
     "Client",
     "Diagnosis",
     "Element",
+    "Estimates",
     "Evaluation",
     "Failure",
     "Fed",
@@ -88,8 +98,10 @@ __all__ = [
     "TimingSource",
     "Transcript",
     "Vertex",
+    "build_costs",
     "diagnose",
     "embedded_cluster",
+    "estimate",
     "evaluate",
     "export",
     "failure_causes",
@@ -100,6 +112,7 @@ __all__ = [
     "parse",
     "read_builds",
     "read_logs",
+    "step_costs",
     "step_timings",
     "tables",
 ]
@@ -113,6 +126,7 @@ _HOMES = (
     "diagnosis",
     "fetch",
     "evaluation",
+    "timing",
     "analytics",
     "report",
 )

@@ -69,8 +69,9 @@ def test_layers_import_downward_only():
         "dockerfile": {"model", "text"},
         "diagnosis": {"model", "errors", "text", "secrets", "parser"},
         "evaluation": {"model", "errors", "text", "secrets", "fetch", "parser", "diagnosis"},
-        "analytics": {"model", "errors", "text", "secrets", "parser", "diagnosis"},
-        "report": {"model", "errors", "text", "secrets", "parser", "diagnosis", "analytics"},
+        "timing": {"model", "text"},
+        "analytics": {"model", "errors", "text", "secrets", "parser", "diagnosis", "timing"},
+        "report": {"model", "errors", "text", "secrets", "parser", "diagnosis", "analytics", "timing"},
         "server": {"model", "errors", "fetch"},
         "live": {"model", "errors", "text", "secrets", "parser", "builds", "timing"},
     }

@@ -61,7 +61,11 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("warnings", _SMALL, "warnings of the builder itself"),
         ("image_id", _TEXT, "short id of the finished image"),
         ("tags", _TEXTS, "names given to the finished image"),
-        ("at_once", pa.bool_(), "whether others wrote into the log meanwhile: which lines are its own is a guess"),
+        (
+            "at_once",
+            pa.bool_(),
+            "whether others wrote meanwhile: which lines are its own is a guess",
+        ),
         ("cut_line", _INT, "line at which the log was cut; null if the build came to its end in it"),
     ],
     "steps": [

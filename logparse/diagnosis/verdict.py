@@ -228,7 +228,8 @@ class _Case:
         verdict = self._best(found)
         if verdict.rule is None and self.build.failure is None:
             # Some daemons leave out the words by which their messages are told from a program's.
-            last = self._last_rows(spans[-1], 1)
+            # Where nothing was built, all there is may be such a message, of several lines.
+            last = self._last_rows(spans[-1], 1 if self.build.steps else _CLOSING)
             closed = self._builder(last) if last else verdict
             return closed if closed.rule is not None else verdict
         return verdict if verdict.rule is not None else self._hinted(verdict)

@@ -41,7 +41,7 @@ _SETTLED = 0.02
 _FAR = 2.5
 """Standard deviations beyond which a duration loses weight."""
 _LENGTHS = (1.0, 0.5, 0.25, 0.1, 0.03, 0.0)
-"""How far to go along a step, which is tried in this order: where sums are far from linear, not all the way."""
+"""How far to go along a step, tried in this order: where sums are far from linear, not all the way."""
 _TINY = 1e-12
 
 

@@ -12,6 +12,7 @@ for name in (
     "bench_diagnosis",
     "bench_export",
     "bench_fetch",
+    "bench_timings",
     "bench_watch",
 ):
     print(f"\n# {name}", flush=True)

@@ -87,7 +87,12 @@ class Fleet:
         lines = ["Sending build context to Docker daemon  2.048kB"]
         for step in range(last + 1):
             kind = self.kinds[step]
-            words = {"FROM": "base:1", "RUN": f"make part-{step}", "COPY": f"part-{step} ./", "ENV": f"P{step}=1"}
+            words = {
+                "FROM": "base:1",
+                "RUN": f"make part-{step}",
+                "COPY": f"part-{step} ./",
+                "ENV": f"P{step}=1",
+            }
             lines.append(f"Step {step + 1}/{STEPS} : {kind} {words[kind]}")
             container = f"{number:06x}{step:06x}"
             if step < first and kind != "FROM":
@@ -123,7 +128,8 @@ def measure(builds: int, images: int) -> dict[str, Any]:
     estimates = estimate(parsed())
     seconds = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    hits, errors = {True: [], False: []}, []
+    hits: dict[bool, list[bool]] = {True: [], False: []}
+    errors: list[float] = []
     for fleet in fleets:
         for key, truth in fleet.truth.items():
             timings = estimates.timings[key]

@@ -82,7 +82,7 @@ class TestSums:
         result = smooth(history(builds, size=2, spread=1.5, drift=0.003))
         pulls = np.abs(result.pulls[1:])
         build, work = np.unravel_index(pulls.argmax(), pulls.shape)
-        assert (build + 1, work) == (20, 1)
+        assert (int(build) + 1, int(work)) == (20, 1)
         assert pulls.max() > 5
 
     def test_an_added_variance_lets_it_jump(self):
