@@ -191,9 +191,14 @@ class Transcript:
     mark
         What the builder itself puts before each line that a program prints, such as ``#12 3.456``: part of
         the text, and no words of the program's.
+
+    Attributes
+    ----------
+    kept : dict
+        What was found out about the text once and may be asked for again.
     """
 
-    __slots__ = ("data", "log", "mark", "pieces", "stamps", "wrappings")
+    __slots__ = ("data", "kept", "log", "mark", "pieces", "stamps", "wrappings")
 
     def __init__(
         self,
@@ -211,6 +216,7 @@ class Transcript:
         self.stamps = stamps
         self.wrappings = wrappings
         self.mark = mark
+        self.kept: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         around = f" out of {'/'.join(self.wrappings)}" if self.wrappings else ""
@@ -485,6 +491,11 @@ def outside(
     # Stretches and what is between them alternate, as the values of an array of binaries; those that are kept
     # are filtered out of it, which copies them one behind the other.
     written = io.BytesIO()
+    size = len(data) - int((ends - starts).sum())
+    if size:  # as much memory as it takes, since to grow bit by bit takes several times as long
+        written.seek(size - 1)
+        written.write(b"\0")
+        written.seek(0)
     at = 0
     for first in range(0, len(starts), _PORTION):
         here, there = starts[first : first + _PORTION], ends[first : first + _PORTION]

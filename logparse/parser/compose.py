@@ -116,8 +116,13 @@ def with_services(builds: list[Build]) -> list[Build]:
     list of Build
         The same.
     """
-    for _, group in groupby(builds, key=lambda build: id(build.tape)):
-        _in_one_text(list(group))
+    start = 0
+    while start < len(builds):
+        tape, end = builds[start].tape, start + 1
+        while end < len(builds) and builds[end].tape is tape:
+            end += 1
+        _in_one_text(builds[start:end])
+        start = end
     return builds
 
 
@@ -154,7 +159,7 @@ def _in_one_text(builds: Sequence[Build]) -> None:
     if builds[0].builder is Builder.NONE:
         return
     lines = list(_lines(data, tape, builds[0].first, builds[-1].last))
-    if not _is_compose(lines, builds):
+    if lines and not _is_compose(lines, builds):
         lines = [line for line in lines if line.service is None]
     if not lines:
         return

@@ -7,10 +7,12 @@ a text of its own. So a console in which several builders ran one after another 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
-from logparse.model import Build, Kind, Span, Transcript
-from logparse.parser.format import Format
+from logparse.model import Build, Builder, Kind, Span, Transcript
+from logparse.parser.format import LINE_START, Format
 
 __all__ = ["read"]
 
@@ -67,17 +69,60 @@ def _in_turn(data: bytes, known: tuple[Format, ...]) -> Iterator[Format]:
 
 def _signed(data: bytes, known: tuple[Format, ...]) -> Format | None:
     """The format whose sign comes first."""
+    found = _standing(data, 0, _LOOKED_AT + _LONGEST_SIGN, known)
+    signs = _Signs.of(known)
     start, length = 0, _LOOKED_AT
-    while start < len(data):
-        best, place = None, start + length
-        for each in known:
-            found = each.sign.search(data, max(0, start - _LONGEST_SIGN), place + _LONGEST_SIGN)
-            if found is not None and found.start() < place:
-                best, place = each, found.start()
-        if best is not None:
-            return best
+    while found is None and start < len(data):
+        end = start + length + _LONGEST_SIGN
+        sign = signs.any.search(data, max(0, start - _LONGEST_SIGN), end)
+        if sign is not None and sign.start() < start + length:
+            found = _standing(data, sign.start(), end, known)
         start, length = start + length, length * _GROWTH
+    return found
+
+
+def _standing(data: bytes, place: int, end: int, known: Iterable[Format]) -> Format | None:
+    """The first format whose sign stands at a line's start, none of it at `end` or beyond."""
+    for each in known:
+        if each.sign.match(data, place, end) is not None:
+            return each
     return None
+
+
+class _Signs:
+    """The signs of several formats, looked for at once.
+
+    Attributes
+    ----------
+    any : Pattern
+        A line that any of them begins with its sign, with the end of the line before; so the first line of a
+        text is not found.
+    but_for : dict
+        By builder, the same for what all others write.
+    """
+
+    _made: ClassVar[dict[tuple[str, ...], _Signs]] = {}
+
+    def __init__(self, known: tuple[Format, ...]) -> None:
+        self.any = _any_of(known)
+        self.but_for = {
+            builder: _any_of([each for each in known if each.builder is not builder]) for builder in Builder
+        }
+
+    @classmethod
+    def of(cls, known: tuple[Format, ...]) -> _Signs:
+        """Those of some formats, made once."""
+        names = tuple([each.name for each in known])
+        signs = cls._made.get(names)
+        if signs is None:
+            signs = cls._made[names] = cls(known)
+        return signs
+
+
+def _any_of(formats: Iterable[Format]) -> re.Pattern[bytes]:
+    # What begins with one of a few bytes, and with nothing else, is looked for many times as fast.
+    bodies = [each.sign.pattern.removeprefix(LINE_START) for each in formats]
+    return re.compile(rb"[\r\n](?:" + b"|".join(bodies or [rb"(?!)"]) + rb")")
 
 
 def _foreign(builds: list[Build], chosen: Format | None, known: tuple[Format, ...]) -> int | None:
@@ -88,10 +133,16 @@ def _foreign(builds: list[Build], chosen: Format | None, known: tuple[Format, ..
     if any(build.tape is not first.tape for build in (first, builds[-1])):
         return None  # the format has told interleaved builds apart, and knows better
     others = [each for each in known if each.builder is not chosen.builder]
+    any_other = _Signs.of(known).but_for[chosen.builder]
     data = first.transcript.data
     for element in first.tape.of_kind(Kind.UNKNOWN):
+        before = max(0, element.start - 1)
+        if any_other.search(data, before, element.end) is None and (
+            before or _standing(data, 0, element.end, others) is None
+        ):
+            continue
         for each in others:
-            sign = each.sign.search(data, max(0, element.start - 1), element.end)
+            sign = each.sign.search(data, before, element.end)
             if sign is not None and sign.end() > element.start:
                 place = max(element.start, sign.start())
                 place += data[place : place + 1] in (b"\n", b"\r")

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from logparse.model import Build, Builder, Kind, Outcome, Span, Transcript
 
-__all__ = ["Carried", "Format", "Wrapping", "one_at_a_time"]
+__all__ = ["LINE_START", "Carried", "Format", "Wrapping", "one_at_a_time"]
+
+LINE_START = rb"(?:\A|[\r\n])"
+"""How the pattern of a sign begins."""
 
 _HEAD = 1 << 14
 """Bytes that are kept from the beginning of the last step."""
@@ -60,7 +63,8 @@ class Format:
     builder
         Who writes so.
     sign
-        Finds a line that nobody else prints. Bounded, and begins at a line's start.
+        Finds a line that nobody else prints. Bounded, and begins with :data:`LINE_START`, unless it finds
+        nothing at all.
     read
         Makes builds of a text, none if it finds nothing of its own. The elements of the builds it makes
         cover the text; it raises nothing, whatever the bytes.

@@ -368,6 +368,7 @@ MARKERS = [
     b"Dockerfile:3\n--------------------\n   3 | >>> x\n",
     b"--------------------\n",
     b"ERROR: failed to solve: x\n",
+    b"ERROR: failed to solve: x\n\nERROR: for web  y\nrpc error: z\n",
     b'#0 building with "x" instance\n',
     b"#1 [internal] load build definition\n",
     b"#3 DONE 0.1s\n",

@@ -1,446 +1,45 @@
 """The structural pass: cuts what BuildKit's plain display printed into elements and builds.
 
-The display prints one vertex at a time. Its name comes first, then lines of that vertex, each behind its
-number, until the vertex ends or the display goes over to another one. So a line of a vertex that is not at
-hand is either a name or a sign that another build prints at the same time; which, its words and the
-names seen so far tell. Lines of one kind that follow each other become one element.
+A state machine reads the lines (:mod:`.machine`). But most of a log is regular, and there are shortcuts that
+take more than a line of it at once: all that a vertex says, all that a failed build ends with, and whole
+builds (:mod:`.regular`). Each gives what the machine would.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterator
 
-from logparse.model import Kind, Tape
-from logparse.parser.buildkit.markers import (
-    BLOCK,
-    CLOSING_NEARBY,
-    CONTROL,
-    EXCERPT_END,
-    EXPORT,
-    GLUED_END,
-    HEADING,
-    KIND_OF_WORDS,
-    RUN,
-    STEP,
-    SUMMARY_END,
-    TOKEN,
-    WORDS,
-    WORDS_LINE,
-    kind_of_status,
-)
-from logparse.parser.buildkit.numbers import Numbers, join, same_name
+from logparse.model import Kind
+from logparse.parser.buildkit.machine import ENDS, LONGEST_BLOCK, Machine
+from logparse.parser.buildkit.markers import BLOCK, HEADING, STEP, TAIL
+from logparse.parser.buildkit.numbers import Numbers, Pending, same_name
+from logparse.parser.buildkit.regular import Turns, find_regular
 
 __all__ = ["Cutter"]
 
 # Plain numbers, since members of an enumeration take several times as long to compare and to look up.
 _BLANK = int(Kind.BLANK)
-_CACHED = int(Kind.CACHED)
-_CANCELED = int(Kind.CANCELED)
 _CONTEXT = int(Kind.CONTEXT)
-_DONE = int(Kind.DONE)
-_ERROR = int(Kind.ERROR)
+_EXCERPT = int(Kind.EXCERPT)
 _FAILURE = int(Kind.FAILURE)
 _HEADER = int(Kind.HEADER)
 _NOTE = int(Kind.NOTE)
 _OUTPUT = int(Kind.OUTPUT)
 _PROGRESS = int(Kind.PROGRESS)
-_PUSH = int(Kind.PUSH)
 _RESULT = int(Kind.RESULT)
 _TAG = int(Kind.TAG)
-_UNKNOWN = int(Kind.UNKNOWN)
 _VERTEX = int(Kind.VERTEX)
-_WARNING = int(Kind.WARNING)
 
-# Bounds, far above what builds print, that keep the cost of hostile text linear: bytes of a block of the
-# builder's, bytes and lines of its last words that are looked at.
-_LONGEST_BLOCK = 1 << 20
-_LAST_LINE = 1 << 12
-_CLOSING_LINES = 64
+_LARGE = 1 << 17
+"""Bytes of a log in which it is worth while to look for what is regular."""
+_REGULAR = 0.5
+"""Share of a piece that has to be regular, or it is not looked for in the next one."""
 
-_DASHES = b"-" * 20
-_MERGED = frozenset({_UNKNOWN, _RESULT, _PROGRESS, _CONTEXT, _PUSH, _TAG, _OUTPUT, _NOTE, _BLANK})
-_NUMBERED_EXCERPT = re.compile(rb"-{20}\s{1,64}\d{1,7} \| ")
-_GOES_ON = re.compile(rb"process \"|executor failed running \[")
-_CODE = re.compile(rb"exit code: \w|did not (?:complete|terminate)|runc did not|\]: [^\r\n]|rpc error")
+_BEGINS = frozenset(b"#\r\n")
+"""Bytes with which a vertex' lines begin, and empty ones."""
 _BOOTING = b"[internal] booting buildkit"
-
-
-class Cutter:
-    """Cuts a text into elements and builds.
-
-    Parameters
-    ----------
-    data
-        Any bytes.
-    shortcuts
-        Whether to take what a vertex says at once where that is regular. The result is the same.
-
-    Attributes
-    ----------
-    tape : Tape
-        All elements, once :meth:`cut` is done.
-    named : bool
-        Whether any vertex was named, without which there is no build.
-    """
-
-    def __init__(self, data: bytes, *, shortcuts: bool = True) -> None:
-        self.data = data
-        self._shortcuts = shortcuts
-        self.size = len(data)
-        self.tape = Tape()
-        self.named = False
-        self._states = [Numbers(0)]
-        self._kinds, self._ends, self._at = self.tape.kinds, self.tape.ends, 0
-        # The vertex at hand, or -1; the last element's kind and vertex; whether a build begins behind it.
-        self._current = -1
-        self._kind = _UNKNOWN
-        self._of = -1
-        self._fresh = False
-        # Where the next end of a summary or an excerpt is, once it has been looked for.
-        self._closed: dict[re.Pattern[bytes], int] = {}
-
-    @property
-    def builds(self) -> list[int]:
-        """The index of each build's first element; the first build's is 0."""
-        return [state.first for state in self._states]
-
-    @property
-    def mixed(self) -> list[bool]:
-        """Whether each build is several, which ran at once."""
-        return [state.mixed for state in self._states]
-
-    def cut(self) -> None:
-        """Cut the whole text."""
-        data, match, block = self.data, TOKEN.match, BLOCK.match
-        position = 0
-        while position < self.size:
-            if self._current < 0 and self._shortcuts:
-                whole = block(data, position)
-                if whole is not None and self._block(whole):
-                    position = whole.end()
-                    continue
-            token = match(data, position)
-            if token is None:  # nothing is left but what every pattern leaves out
-                self._add(_UNKNOWN, self.size)
-                return
-            end = token.end()
-            group = token.lastgroup
-            if group == "output":
-                self._output(int(token["number"]), end)
-            elif group == "rest":
-                self._line(int(token["number"]), token["rest"], end)
-            elif group == "layers":
-                self._layers(int(token["number"]), position, end)
-            else:
-                end = self._gap(position, end)
-            position = end
-
-    def _block(self, block: re.Match[bytes]) -> bool:
-        """All that one vertex says at once; ``False`` if that may begin another build, or is not clear."""
-        blank, text, name = block.group(1, 2, 3)
-        number = int(text)
-        state = self._states[-1]
-        known = state.names.get(number)
-        if state.ended or state.booting or number == 0:
-            return False
-        if known != name if known is not None else name.startswith(_BOOTING):
-            return False
-        if number == 1 and known is not None:
-            return False
-        if self.data.find(name, block.end(3), block.end()) >= 0:  # named again: it looks like a status
-            return False
-        if blank:
-            self._add(_BLANK, block.end(1))
-        position = block.end(3) + 1
-        self._header(number, name, position)
-        for group, kind in _PARTS:
-            end = block.end(group)
-            if end > position:
-                self._add(kind, end, number)
-                position = end
-        ending = block.lastgroup
-        if ending in _ENDS:
-            self._end(ending, number, block.end())
-        return True
-
-    # -- lines of vertices ------------------------------------------------------------------------------
-
-    def _add(self, kind: int, end: int, number: int = -1) -> None:
-        """Put an element on the tape, or make the last one longer if it is of the same kind and vertex."""
-        if end <= self._at:
-            return
-        ends = self._ends
-        if kind == self._kind and number == self._of and not self._fresh and kind in _MERGED and ends:
-            ends[-1] = end
-        else:
-            self._kinds.append(kind)
-            ends.append(end)
-        self._kind, self._of, self._at, self._fresh = kind, number, end, False
-
-    def _output(self, number: int, end: int) -> None:
-        if number == 0 and self._current > 0:
-            # Some releases of 2022 printed 0 before what a program says until its vertex had a number.
-            number = self._current
-        if number != self._current:
-            if number not in self._states[-1].names and not join(self._states, number):
-                self._add(_UNKNOWN, end)
-                return
-            self._current = number
-        self._add(_OUTPUT, end, number)
-
-    def _layers(self, number: int, start: int, end: int) -> None:
-        if number != self._current:
-            if number not in self._states[-1].names and not join(self._states, number):
-                self._add(_UNKNOWN, end)
-                return
-            self._current = number
-        if self._kind in {_HEADER, _VERTEX}:
-            # In the releases of 2021 the vertex's digest comes below its name.
-            line = self.data.find(b"\n", start, end) + 1 or end
-            rest = self.data[start : min(line, start + 256)].partition(b" ")[2].rstrip(b"\n")
-            if kind_of_status(rest) is Kind.NOTE:
-                self._add(_NOTE, line, number)
-                start = line
-        if start < end:
-            self._add(_PROGRESS, end, number)
-
-    def _line(self, number: int, rest: bytes, end: int) -> None:
-        """One line of a vertex that no program printed: its name, its end, or how far it has come."""
-        state = self._states[-1]
-        known = state.names.get(number)
-        if number == self._current:
-            if known is not None and rest == known and len(rest) > 1:
-                if self._restarts(number, state):
-                    self._begin()
-                self._header(number, rest, end)
-                return
-            self._status(number, rest, end)
-            return
-        control = CONTROL.match(rest)
-        if control is not None or (known is not None and rest != known and not HEADING.match(rest)):
-            if known is None or (
-                control is not None and number not in state.open and control.lastgroup != "warning"
-            ):
-                found = join(self._states, number)
-                if known is None and not found:
-                    self._add(_UNKNOWN, end)
-                    return
-            self._current = number
-            self._status(number, rest, end)
-            return
-        self._glued()
-        if known is not None and not same_name(known, rest):
-            if not state.mixed or (number <= 1 and not state.open):
-                self._begin()
-        elif (
-            (state.ended and not state.mixed)
-            or (known is not None and self._restarts(number, state))
-            or (number == 0 and state.top > 0 and (not state.mixed or not state.open))
-        ):
-            self._begin()
-        self._header(number, rest, end)
-
-    def _header(self, number: int, rest: bytes, end: int) -> None:
-        """The name of a vertex, for the first time or again."""
-        state = self._states[-1]
-        self.named = True
-        if number == 0 and rest.startswith(b"building with "):
-            self._add(_NOTE, end, number)
-            state.names[0] = rest
-            self._current = -1
-            return
-        if state.booting and number != 0:
-            state.booting = rest.startswith(_BOOTING)
-        elif not state.names and rest.startswith(_BOOTING):
-            state.booting = True
-        state.names[number] = rest
-        state.open.add(number)
-        state.top = max(state.top, number)
-        self._current = number
-        self._add(_HEADER if STEP.match(rest) else _VERTEX, end, number)
-
-    def _status(self, number: int, rest: bytes, end: int) -> None:
-        """A line of the vertex at hand, by what stands behind its number."""
-        state = self._states[-1]
-        control = CONTROL.match(rest)
-        group = control.lastgroup if control is not None else None
-        if group is None:
-            status = kind_of_status(rest)
-            if status is None:
-                # The releases before 2020 print no clock before what a program says.
-                status = Kind.OUTPUT if RUN.match(state.names.get(number, b"")) else Kind.PROGRESS
-            elif status is Kind.NOTE and b" completed: " in rest[:24]:
-                state.open.discard(number)
-            self._add(int(status), end, number)
-        elif group == "warning":
-            self._add(_WARNING, end, number)
-        else:
-            self._end(group, number, end)
-
-    def _end(self, group: str, number: int, end: int) -> None:
-        """The line with which a vertex ends, or with which the display leaves it."""
-        state = self._states[-1]
-        self._current = -1
-        self._add(_ENDS[group], end, number)
-        if group == "going":
-            return
-        state.open.discard(number)
-        if group == "done" and not state.exported:
-            state.exported = EXPORT.match(state.names.get(number, b"")) is not None
-
-    def _glued(self) -> None:
-        """Cut off the end of the vertex at hand from the last line of its output, should it stand there."""
-        tape = self.tape
-        if self._current < 0 or not tape.kinds or (tape.kinds[-1] != _OUTPUT and self._kind != _BLANK):
-            return
-        index = len(tape) - 1
-        if tape.kinds[index] == _BLANK:
-            index -= 1
-        if index < 0 or tape.kinds[index] != _OUTPUT:
-            return
-        start, end = tape.element(index)[1:]
-        found = GLUED_END.search(self.data, max(start, end - 64), end)
-        if found is not None and int(found[1]) == self._current and found.start() > start:
-            tape.split(index, found.start(), Kind.CACHED if b"CACHED" in found[0] else Kind.DONE)
-            self._states[-1].open.discard(self._current)
-
-    # -- builds -----------------------------------------------------------------------------------------
-
-    def _restarts(self, number: int, state: Numbers) -> bool:
-        """Whether a vertex's name that comes again is that of another build's.
-
-        A vertex that has ended can go on, so this takes more: it is the first one, others came since, and
-        nothing is left to do or the display did not say that it leaves the vertex at hand.
-        """
-        if number > 1 or number in state.open or state.mixed:
-            return False
-        return state.top >= 3 and (not state.open or self._current not in {-1, number})  # noqa: PLR2004 - see above
-
-    def _begin(self) -> None:
-        """Open another build at the tape's end; what came before the first one belongs to that."""
-        state = self._states[-1]
-        if not state.names or (state.booting and not state.ended):
-            # A builder that was only started is no build.
-            state.names.clear()
-            state.open.clear()
-            state.booting = False
-            state.top = 0
-        else:
-            self._states.append(Numbers(len(self.tape)))
-        self._fresh = True
-        self._current = -1
-
-    # -- everything else --------------------------------------------------------------------------------
-
-    def _gap(self, start: int, end: int) -> int:
-        """Lines without a vertex's number, up to `end`; returns where they end indeed."""
-        data = self.data
-        if end - start <= 2 and not data[start:end].strip():  # noqa: PLR2004 - an empty line, the common case
-            self._add(_BLANK, end)
-            return end
-        if self._kind == _OUTPUT and self._current >= 0 and data.startswith(b"#%d " % self._current, end):
-            # A program's line that somebody has broken, at a carriage return or at a terminal's width.
-            self._add(_OUTPUT, end, self._current)
-            return end
-        nearby = self.named and not self._states[-1].finished
-        position = start
-        while position < end:
-            line = self._blank(position, end)
-            if line > position:
-                self._add(_BLANK, line)
-                position = line
-                continue
-            words = WORDS.match(data, position)
-            if words is not None:
-                position = self._words(words, end)
-                if position > end or words.lastgroup == "echo":
-                    return position
-                continue
-            if nearby and self._kind != _UNKNOWN:
-                closing = CLOSING_NEARBY.match(data, position, end)
-                if closing is not None:
-                    position = self._closing(closing.end(), position, end)
-                    continue
-            position = self._foreign(position, end)
-        return position
-
-    def _foreign(self, position: int, end: int) -> int:
-        """What no builder said, from `position` on; returns where the next words of the builder's may be."""
-        data = self.data
-        found = WORDS_LINE.search(data, position, end)
-        following = found.start() + 1 if found is not None else end
-        if data.startswith(_DASHES, following):
-            # The file and the line that it points at stand above.
-            above = data.rfind(b"\n", position, following - 1) + 1 or position
-            words = WORDS.match(data, above)
-            if above > position and words is not None and words.lastgroup == "excerpt":
-                following = above
-        self._add(_UNKNOWN, following)
-        return following
-
-    def _blank(self, position: int, end: int) -> int:
-        """Where the empty lines at `position` end."""
-        data = self.data
-        while position < end:
-            line = data.find(b"\n", position, end) + 1 or end
-            if data[position : min(line, position + 256)].strip():
-                break
-            if line - position > 256 and data[position:line].strip():  # noqa: PLR2004 - bytes looked at first
-                break
-            position = line
-        return position
-
-    def _words(self, words: re.Match[bytes], end: int) -> int:
-        """Words of the builder or of its client; returns where they end."""
-        start, stop, group = words.start(), words.end(), words.lastgroup or ""
-        if group == "summary":
-            stop = self._close(SUMMARY_END, stop - 1)
-        elif group == "excerpt":
-            stop = self._close(EXCERPT_END, stop - 1)
-        elif group == "rule":
-            if _NUMBERED_EXCERPT.match(self.data, start):
-                stop = self._close(EXCERPT_END, stop - 1)
-            else:
-                self._add(_UNKNOWN, stop)
-                return stop
-        elif group == "closing":
-            if self._states[-1].ended or not self.named:
-                self._add(_UNKNOWN, stop)
-                return stop
-            return self._closing(stop, start, end)
-        self._add(KIND_OF_WORDS[group], stop)
-        return stop
-
-    def _closing(self, stop: int, start: int, end: int) -> int:
-        """The builder's last words, with the lines on which a quoted command goes on."""
-        data = self.data
-        text = data[start : min(stop, start + _LAST_LINE)]
-        if _GOES_ON.search(text) and not _CODE.search(data, start, stop):
-            line = stop
-            for _ in range(_CLOSING_LINES):
-                following = data.find(b"\n", line, end) + 1 or end
-                if line >= end or not data[line:following].strip():
-                    break
-                line = following
-                if _CODE.search(data, start, line):
-                    stop = line
-                    break
-        self._states[-1].ended = True
-        self._current = -1
-        self._add(_FAILURE, stop)
-        return stop
-
-    def _close(self, pattern: re.Pattern[bytes], start: int) -> int:
-        """Where the block that begins at `start` ends: behind the line that `pattern` finds next."""
-        stop = self._closed.get(pattern, -1)
-        if stop <= start:
-            found = pattern.search(self.data, start)
-            stop = found.end() if found is not None else self.size + _LONGEST_BLOCK + 1
-            self._closed[pattern] = stop
-        if stop - start > _LONGEST_BLOCK:
-            return min(self.data.find(b"\n", start + 1) + 1 or self.size, self.size)
-        return stop
-
 
 # What a vertex says at once, by the groups of the pattern, in its order.
 _PARTS = tuple(
@@ -453,10 +52,185 @@ _PARTS = tuple(
         ("output", _OUTPUT),
     )
 )
-_ENDS = {
-    "going": _NOTE,
-    "done": _DONE,
-    "cached": _CACHED,
-    "canceled": _CANCELED,
-    "error": _ERROR,
-}
+
+
+class Cutter(Machine):
+    """Cuts a text into elements and builds.
+
+    Parameters
+    ----------
+    data
+        Any bytes.
+    shortcuts
+        Whether to take what is regular at once. The result is the same.
+    regular
+        Whether to take whole builds at once, which by default is done in large logs. The result is the same.
+    """
+
+    def __init__(self, data: bytes, *, shortcuts: bool = True, regular: bool | None = None) -> None:
+        super().__init__(data)
+        self._shortcuts = shortcuts
+        large = shortcuts and self.size >= _LARGE if regular is None else regular
+        self._regular: Iterator[Turns] = find_regular(data) if large else iter(())
+        self._turns = next(self._regular, None)
+        self._taken = 0
+        """Bytes of the piece at hand that were taken so."""
+
+    def _ahead(self, position: int) -> int:
+        data = self.data
+        if not self._shortcuts:
+            return position
+        if data[position] not in _BEGINS:
+            tail = TAIL.match(data, position)
+            return position if tail is None or tail.end() - position > LONGEST_BLOCK else self._tail(tail)
+        if self._turns is not None:
+            behind = self._take(position)
+            if behind > position:
+                return behind
+        block = BLOCK.match(data, position)
+        return block.end() if block is not None and self._block(block) else position
+
+    def _tail(self, tail: re.Match[bytes]) -> int:
+        """What a build that failed ends with; returns where the last of it ends that is clear."""
+        position = tail.start()
+        for part in ("summary", "excerpt"):
+            if tail[part] is not None:
+                position = tail.end(part)
+                self._add(_EXCERPT, position)
+        if tail["closing"] is None or not self.named or self._states[-1].ended:
+            return position
+        if self._goes_on(*tail.span("closing")):
+            return position
+        self._states[-1].ended = self._just_ended = True
+        position = tail.end()
+        self._add(_FAILURE, position)
+        return position
+
+    def _block(self, block: re.Match[bytes]) -> bool:
+        """All that one vertex says at once; ``False`` if that may begin another build, or is not clear."""
+        blank, text, name = block.group(1, 2, 3)
+        number = int(text)
+        state = self._states[-1].settle()
+        known = state.names.get(number)
+        if state.ended or state.booting or number == 0:
+            return False
+        if known != name if known is not None else name.startswith(_BOOTING):
+            return False
+        if number == 1 and known is not None:
+            return False
+        if self.data.find(name, block.end(3), block.end()) >= 0:  # named again: it looks like a status
+            return False
+        if blank:
+            self._add(_BLANK, block.end(1))
+        # Nothing from here on is of one element with what stands before it.
+        kinds, ends = self._kinds, self._ends
+        position = block.end(3) + 1
+        kinds.append(_HEADER if STEP.match(name) else _VERTEX)
+        ends.append(position)
+        for group, kind in _PARTS:
+            end = block.end(group)
+            if end > position:
+                kinds.append(kind)
+                ends.append(end)
+                position = end
+        ending = ENDS.get(block.lastgroup or "")
+        if ending is not None:
+            kinds.append(ending)
+            ends.append(block.end())
+        state.visit(number, name, _NOTE if ending is None else ending)
+        self.named, self._touched, self._just_ended = True, True, False
+        self._current = number if ending is None else -1
+        self._at, self._kind, self._of, self._fresh = ends[-1], kinds[-1], number, False
+        return True
+
+    def _take(self, position: int) -> int:
+        """Take the turns at `position` as far as they are regular; returns where they end."""
+        turns = self._turns
+        while turns is not None and turns.end <= position:
+            worth = self._taken >= _REGULAR * (turns.end - turns.starts[0])
+            turns = self._turns = next(self._regular, None) if worth else None
+            self._taken = 0
+            self._touched = True
+        if turns is None:
+            return position
+        turn = bisect_left(turns.starts, position)
+        if turn == len(turns.starts) or turns.starts[turn] != position or not turns.begins[turn]:
+            return position
+        stop = turns.breaks[bisect_left(turns.breaks, turn)]
+        # An empty line that follows another one is part of the same element.
+        first = turns.elements[turn]
+        joined = turns.kinds[first] == self._kind == _BLANK and not self._fresh and len(self.tape) > 0
+        ahead = len(self.tape) - first - joined
+        series = turns.series
+        index = bisect_left(series, turn)
+        taken = turn
+        while taken < stop:
+            if index < len(series) and series[index] == taken:
+                self._touched = not self._starts(turns, taken, ahead + turns.elements[taken])
+                index += 1
+            until = min(stop, series[index]) if index < len(series) else stop
+            taken = self._go_on(turns, taken, until)
+            if taken < until:
+                break
+        if taken == turn:
+            return position
+        last = turns.elements[taken]
+        if joined:
+            del self._kinds[-1], self._ends[-1]
+        self._kinds += turns.kinds[first:last]
+        self._ends.frombytes(turns.ends[8 * first : 8 * last])
+        visit = turns.visited[taken]
+        if visit > turns.visited[turn]:
+            self.named, self._just_ended = True, False
+        self._at, self._kind, self._fresh = self._ends[-1], self._kinds[-1], False
+        self._of = -1 if self._kind == _BLANK else turns.visits.numbers[visit - 1]
+        self._taken += self._at - position
+        return self._at
+
+    def _starts(self, turns: Turns, turn: int, element: int) -> bool:
+        """Whether all that is known of a build is the series that begins at a turn; begins that build."""
+        visits, visit = turns.visits, turns.visited[turn]
+        number = visits.numbers[visit]
+        state = self._states[-1]
+        if number == 0 and state.has_vertices and not state.mixed:
+            self._states.append(Numbers(element))
+            return True
+        state.settle()
+        if state.mixed or state.booting:
+            return False
+        known = state.names.get(number)
+        begins = state.ended or (
+            state.top > 0 if number == 0 else known is not None and self._restarts(number, state)
+        )
+        if known is not None:
+            name = self.data[visits.names[visit] : visits.name_ends[visit]]
+            if known != name and not HEADING.match(name):
+                return False
+            begins = begins or not same_name(known, name)
+        if not begins:
+            return state.top == 0
+        self._begin(element)
+        return True
+
+    def _go_on(self, turns: Turns, turn: int, until: int) -> int:
+        """Take note of visits from `turn` to `until`; returns where the machine has to go on before that."""
+        visits, first, last = turns.visits, turns.visited[turn], turns.visited[until]
+        state = self._states[-1]
+        if not (self._touched or state.ended):
+            if first < last:
+                state.pending.append(Pending(self.data, visits, first, last))
+            return until
+        state.settle()
+        for visit in range(first, last):
+            number = visits.numbers[visit]
+            name = self.data[visits.names[visit] : visits.name_ends[visit]]
+            known = state.names.get(number)
+            if (
+                state.ended
+                or state.booting
+                or number == 0
+                or (known is not None and (known != name or number == 1))
+            ):
+                return turns.marks[visit]
+            state.visit(number, name, visits.endings[visit])
+        return until

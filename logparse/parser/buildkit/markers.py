@@ -26,6 +26,7 @@ __all__ = [
     "SIGN",
     "STEP",
     "SUMMARY_END",
+    "TAIL",
     "TOKEN",
     "WORDS",
     "WORDS_LINE",
@@ -214,3 +215,10 @@ KIND_OF_WORDS = {
 
 SUMMARY_END = re.compile(rb"\n------" + _EOL)
 EXCERPT_END = re.compile(rb"\n" + _RULE)
+
+TAIL = re.compile(
+    rb"(?P<summary>------\n > [^\n]*+\n(?:(?!------" + _EOL + rb")[^\n]*+\n)*+------\n)?+"
+    rb"(?P<excerpt>[^\n:# -][^\n:]{0,511}:\d{1,7}\n-{20}\n(?:(?!" + _RULE + rb")[^\n]*+\n)*+-{20}\n)?+"
+    rb"(?P<closing>ERROR: failed to (?:solve|build): [^\n]*+\n)?+"
+)  # fmt: skip
+"""All that a build ends with that failed, in the common order: a shortcut, :data:`WORDS` finds the same."""

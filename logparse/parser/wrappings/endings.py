@@ -14,12 +14,17 @@ from logparse.parser.wrappings.marks import windows
 
 __all__ = ["ENDINGS"]
 
+_FIRST = 1 << 16
+"""Bytes in which the end of the first line is looked for; no more than what is looked at anyway."""
 _BLOCK = 1 << 20
 _FEED, _RETURN = 10, 13
 
 
 def _peel(transcript: Transcript) -> list[Transcript]:
     data = transcript.data
+    first = data.find(b"\n", 0, _FIRST)
+    if first >= 0 and not data.endswith(b"\r", 0, first):
+        return []
     feeds = 0
     for window in windows(data):
         here = window.count(b"\n")

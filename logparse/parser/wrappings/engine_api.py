@@ -36,7 +36,7 @@ _LINE = re.compile(_PREFIX + rb"(?P<repr>b['\"])?(?=\{)")
 _LINES = re.compile(rb"\n(?=" + _PREFIX + rb"(?:b['\"])?\{)")
 
 _SIGN = re.compile(
-    rb"(?:\A|\n)" + _PREFIX + rb"(?:b['\"])?\{[ ]?['\"](?:"
+    _PREFIX + rb"(?:b['\"])?\{[ ]?['\"](?:"
     rb"stream['\"]: ?['\"](?:Step \d| ---(?:>|\\u003e) |Successfully built |Removing intermediate )"
     rb"|status['\"]: ?['\"](?:Pulling |Downloading|Extracting|Digest: |Status: |The push refers )"
     rb"|id['\"]: ?['\"]moby\.(?:buildkit\.trace|image\.id)"
@@ -44,6 +44,7 @@ _SIGN = re.compile(
     rb"|errorDetail['\"]: ?\{)"
 )
 """An object that only the engine writes, at the beginning of a line."""
+_NEXT_SIGN = re.compile(rb"\n" + _SIGN.pattern)
 
 _REFUSAL = b'{"message":'
 
@@ -101,7 +102,9 @@ def _is_stream(data: bytes) -> bool:
     """Whether the engine's objects stand on nearly all lines from the first one on."""
     if data.startswith(_REFUSAL) and len(data) < _LOOKED_AT:
         return len(_rendered(data)) == 1
-    found = _SIGN.search(data[:_LOOKED_AT])
+    if data.find(b"{", 0, _LOOKED_AT) < 0:
+        return False
+    found = _SIGN.match(data, 0, _LOOKED_AT) or _NEXT_SIGN.search(data, 0, _LOOKED_AT)
     if found is None:
         return False
     start = found.start() + data.startswith(b"\n", found.start())

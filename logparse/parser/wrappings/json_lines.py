@@ -94,8 +94,9 @@ class _Chosen(NamedTuple):
     tail: re.Pattern[bytes]
 
 
-def _choose(data: bytes) -> _Chosen | None:
-    if (not data.startswith(b"{") and data.find(b"\n{", 0, _HEAD) < 0) or survey(data).bare:
+def _choose(transcript: Transcript) -> _Chosen | None:
+    data = transcript.data
+    if (not data.startswith(b"{") and data.find(b"\n{", 0, _HEAD) < 0) or survey(transcript).bare:
         return None
     lines = lines_of(data, _LINES)
     objects = [value for line in lines if isinstance(value := _loaded(line), dict)]
@@ -134,7 +135,7 @@ class _Part(NamedTuple):
 
 def _peel(transcript: Transcript) -> list[Transcript]:
     data = transcript.data
-    chosen = _choose(data)
+    chosen = _choose(transcript)
     if chosen is None:
         return []
     heads, tails = Finder(data, chosen.head, b"{"), Finder(data, chosen.tail, b'"')

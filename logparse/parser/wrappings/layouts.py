@@ -32,12 +32,16 @@ Seconds = npt.NDArray[np.float64]
 
 _BLOCK = 1 << 19
 _WORD = 8
-_MOST_LAYOUTS = 64
+_MOST_LAYOUTS, _FEW_LAYOUTS = 64, 8
 _LONGEST = 480
 
 # Groups of a pattern in which digits may differ from line to line.
 _OPEN = ("year", "month", "day", "hour", "minute", "second", "fraction", "epoch", "counter")
 _DATE = ("year", "month", "day")
+
+_SMALL = 1 << 14
+"""Bytes of a text whose lines are looked at one by one."""
+_SHAPED = bytes.maketrans(b"123456789", b"000000000")
 
 _LOW_BITS = 0x7F7F7F7F7F7F7F7F
 
@@ -135,6 +139,9 @@ class _Layout:
         dated = [group for group in _DATE if group in match.re.groupindex]
         self.date = np.array([at - start for group in dated for at in range(*match.span(group))], np.intp)
         self.dates: dict[bytes, float] = {}
+        dated_bytes = {int(at) for at in self.date}
+        masks = _words(bytes(255 * (at in dated_bytes) for at in range(self.size)))
+        self.dated = [(word, mask) for word, mask in enumerate(masks) if mask]
         self.zone = zone_seconds(match)
 
     def matches(self, texts: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
@@ -153,13 +160,14 @@ class _Layout:
             return np.full(len(texts), np.nan)
         digits = texts.view(np.uint8).reshape(len(texts), -1)
         seconds: Seconds = (digits[:, self.columns] & 15).astype(np.float64) @ self.weights - self.zone
-        if len(self.date):
-            dates = digits[:, self.date]
+        if self.dated:
             changes: list[int] = []
-            if not (dates == dates[0]).all():
-                changes = (np.flatnonzero((dates[1:] != dates[:-1]).any(axis=1)) + 1).tolist()
-            for first, last in zip([0, *changes], [*changes, len(dates)], strict=True):
-                seconds[first:last] += self._date(digits[first].tobytes(), dates[first].tobytes())
+            if any((((texts[:, word] ^ texts[0, word]) & mask) != 0).any() for word, mask in self.dated):
+                differs = [((texts[1:, word] ^ texts[:-1, word]) & mask) != 0 for word, mask in self.dated]
+                changes = (np.flatnonzero(np.any(differs, axis=0)) + 1).tolist()
+            for first, last in zip([0, *changes], [*changes, len(texts)], strict=True):
+                text = digits[first]
+                seconds[first:last] += self._date(text.tobytes(), text[self.date].tobytes())
         return seconds
 
     def _date(self, text: bytes, date: bytes) -> float:
@@ -193,12 +201,69 @@ def find_prefixes(data: bytes, pattern: re.Pattern[bytes], begins: bytes, first:
         Where the first line starts.
     """
     finder = Finder(data, pattern, begins)
-    parts = []
+    if len(data) <= _BLOCK:
+        found = finder.find(np.append(first, line_starts(data, 0, len(data)))) if data else _NOTHING
+        return Prefixes(*found, finder.digits, finder.kinds.texts)
+    # As many as there are lines at most; what is not filled takes no memory.
+    most = data.count(b"\n") + 1
+    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    seconds, kinds = np.empty(most, np.float64), np.empty(most, np.int32)
+    count = 0
     for begin in range(0, len(data), _BLOCK):
-        starts = line_starts(data, begin, min(begin + _BLOCK, len(data)))
-        parts.append(finder.find(starts if begin else np.append(first, starts)))
-    found = _merged(parts) if parts else _NOTHING
-    return Prefixes(found.starts, found.ends, found.seconds, found.kinds, finder.digits, finder.kinds.texts)
+        lines = line_starts(data, begin, min(begin + _BLOCK, len(data)))
+        found = finder.find(lines if begin else np.append(first, lines))
+        here = slice(count, count + len(found.starts))
+        starts[here], ends[here], seconds[here], kinds[here] = found
+        count = here.stop
+    return Prefixes(
+        starts[:count], ends[:count], seconds[:count], kinds[:count], finder.digits, finder.kinds.texts
+    )
+
+
+class _Shape:
+    """The layout of a prefix in a small text, for which comparing words of many lines does not pay."""
+
+    def __init__(self, match: re.Match[bytes], data: bytes, kind: int) -> None:
+        start, end = match.span()
+        bare = "bare" in match.re.groupindex and match.group("bare") is not None
+        text = data[start : end + 1] if bare else data[start:end]
+        self.length, self.size, self.kind = end - start, len(text), kind
+        self.text = text.translate(_SHAPED)
+        spans = [match.span(group) for group in _OPEN if group in match.re.groupindex]
+        opened = {at - start for first, last in spans for at in range(first, last)}
+        # Digits that are the same in all prefixes of this layout, though the shape leaves them open.
+        self.fixed = [
+            (at, byte) for at, byte in enumerate(text) if at not in opened and byte in b"0123456789"
+        ]
+        self._match = match
+
+    def rows(self, data: bytes, starts: list[int]) -> list[bytes | None]:
+        """The first bytes of those lines that are of this layout."""
+        size, shape = self.size, self.text
+        rows = [data[start : start + size] for start in starts]
+        mine = [row if row.translate(_SHAPED) == shape else None for row in rows]
+        for at, byte in self.fixed:
+            mine = [row if row is not None and row[at] == byte else None for row in mine]
+        return mine
+
+    def seconds(self, rows: list[bytes]) -> Seconds:
+        """The times that rows print, as of :meth:`_Layout.seconds`."""
+        match, start = self._match, self._match.start()
+        weights = weights_of(match)
+        if not weights:
+            return np.full(len(rows), np.nan)
+        places, values = zip(*weights, strict=True)
+        digits = np.frombuffer(b"".join(rows), np.uint8).reshape(-1, self.size)[:, np.array(places) - start]
+        seconds: Seconds = (digits & 15).astype(np.float64) @ np.array(values) - zone_seconds(match)
+        dated = [match.span(group) for group in _DATE if group in match.re.groupindex]
+        if dated:
+            first, last = min(dated)[0] - start, max(dated)[1] - start
+            dates = [row[first:last] for row in rows]
+            some = dict(zip(dates, rows, strict=True))
+            found = {date: match.re.match(row) for date, row in some.items()}
+            days = {date: 0.0 if each is None else date_seconds(each) for date, each in found.items()}
+            seconds += days[dates[0]] if len(days) == 1 else np.array([days[date] for date in dates])
+        return seconds
 
 
 class Finder:
@@ -209,25 +274,29 @@ class Finder:
         self.digits = 0
         self._data = data
         self._pattern = pattern
-        self._begins = np.zeros(256, np.bool_)
-        self._begins[list(begins or range(256))] = True
+        self._begins = begins or bytes(range(256))
         self._layouts: list[_Layout] = []
-        self._worth = _MOST_LAYOUTS
-        self._bytes = np.frombuffer(data, np.uint8)
+        self._worth = _MOST_LAYOUTS if len(data) >= _SMALL else _FEW_LAYOUTS
 
     def find(self, starts: Offsets) -> Found:
         """Find the prefixes that begin at some of `starts`, which ascend."""
-        starts = starts[self._begins[self._bytes[starts]]]
         found: list[Found] = []
-        used = []
-        for layout in self._layouts:
-            before = len(starts)
-            starts = self._apply(layout, starts, found)
-            used.append((before - len(starts), layout))
-        # The layouts of most lines are tried first, and those of none leave if there are too many.
-        used.sort(key=lambda each: -each[0])
-        self._layouts = [layout for _, layout in used]
-        self._learn(starts, found)
+        if len(self._data) < _SMALL:
+            data, begins = self._data, self._begins
+            self._learn([start for start in starts.tolist() if data[start] in begins], found)
+        else:
+            is_beginning = np.zeros(256, np.bool_)
+            is_beginning[list(self._begins)] = True
+            starts = starts[is_beginning[np.frombuffer(self._data, np.uint8)[starts]]]
+            used = []
+            for layout in self._layouts:
+                before = len(starts)
+                starts = self._apply(layout, starts, found)
+                used.append((before - len(starts), layout))
+            # The layouts of most lines are tried first, and those of none leave if there are too many.
+            used.sort(key=lambda each: -each[0])
+            self._layouts = [layout for _, layout in used]
+            self._learn(starts.tolist(), found)
         if len(found) < 2:  # noqa: PLR2004 - nothing to merge
             return found[0] if found else _NOTHING
         everything = _merged(found)
@@ -259,11 +328,10 @@ class Finder:
             return starts[limit:]
         return np.concatenate([starts[:limit][~hits], starts[limit:]])
 
-    def _learn(self, starts: Offsets, found: list[Found]) -> None:
+    def _learn(self, left: list[int], found: list[Found]) -> None:
         """Ask the pattern about lines of no known layout, which it makes known."""
         index = 0
         singles: list[tuple[int, int, float, int]] = []
-        left = starts.tolist()
         while index < len(left):
             start = left[index]
             index += 1
@@ -274,22 +342,37 @@ class Finder:
             self.digits = max(self.digits, fraction_digits(match))
             singles.append((start, match.end(), seconds_of(match), kind))
             if self._worth and match.end() < len(self._data):
-                self._layouts = [_Layout(match, self._data, kind), *self._layouts[: _MOST_LAYOUTS - 1]]
-                others = self._apply(self._layouts[0], np.array(left[index:], np.int64), found)
+                others = self._others(match, kind, left[index:], found)
                 # Where every line is of a layout of its own, learning layouts is not worth what it costs.
                 self._worth = min(self._worth - 1 + (len(left) - index - len(others)) // 8, _MOST_LAYOUTS)
-                left = others.tolist()
+                left = others
                 index = 0
         if singles:
-            starts_, ends, seconds, kinds = zip(*singles, strict=True)
+            starts, ends, seconds, kinds = zip(*singles, strict=True)
             found.append(
                 Found(
-                    np.array(starts_, np.int64),
+                    np.array(starts, np.int64),
                     np.array(ends, np.int64),
                     np.array(seconds, np.float64),
                     np.array(kinds, np.int32),
                 )
             )
+
+    def _others(self, match: re.Match[bytes], kind: int, starts: list[int], found: list[Found]) -> list[int]:
+        """Take the lines of a match's layout out of some."""
+        if len(self._data) >= _SMALL:
+            self._layouts = [_Layout(match, self._data, kind), *self._layouts[: _MOST_LAYOUTS - 1]]
+            others: list[int] = self._apply(self._layouts[0], np.array(starts, np.int64), found).tolist()
+            return others
+        shape = _Shape(match, self._data, kind)
+        rows = shape.rows(self._data, starts)
+        mine = np.array([start for start, row in zip(starts, rows, strict=True) if row is not None], np.int64)
+        if not len(mine):
+            return starts
+        kinds = np.full(len(mine), kind, np.int32)
+        seconds = shape.seconds([row for row in rows if row is not None])
+        found.append(Found(mine, mine + shape.length, seconds, kinds))
+        return [start for start, row in zip(starts, rows, strict=True) if row is None]
 
 
 def _words(text: bytes) -> list[np.uint64]:

@@ -7,6 +7,7 @@ that write in turn, and builders speak behind more than one name, each of these 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import replace
@@ -49,9 +50,9 @@ class _Choice(NamedTuple):
     name: str
 
 
-def choose(data: bytes) -> _Choice | None:
+def choose(transcript: Transcript) -> _Choice | None:
     """Which system's prefixes stand before the lines of a text, if any do: a bounded part of it tells."""
-    seen = survey(data)
+    data, seen = transcript.data, survey(transcript)
     votes: Counter[tuple[str, bytes]] = Counter()
     choices: dict[tuple[str, bytes], _Choice] = {}
     for text, count in seen.prefixes[:_MOST_SHAPES]:
@@ -73,11 +74,12 @@ def choose(data: bytes) -> _Choice | None:
 
 def _outermost(text: bytes, depth: int) -> tuple[Prefix, re.Match[bytes]] | None:
     """The system that put the first part of a prefix there, if one did, or several did one after another."""
-    for prefix in SYSTEMS:
+    likely = [prefix for prefix in SYSTEMS if not prefix.begins or text[0] in prefix.begins]
+    for prefix in likely:
         match = prefix.probe.fullmatch(text)
         if match is not None:
             return prefix, match
-    for prefix in SYSTEMS if depth > 1 else ():
+    for prefix in likely if depth > 1 else ():
         match = prefix.probe.match(text)
         rest = text[match.end() :] if match is not None else b""
         if match is None or not 0 < len(rest) < len(text):
@@ -97,26 +99,35 @@ def _plain(data: bytes) -> _Choice | None:
     lines = lines_of(data, _LINES)
     if len(lines) < _ENOUGH_LINES:
         return None
+    others = len(lines) - math.ceil(_NEARLY_ALL * len(lines))
     for prefix in SYSTEMS:
-        if not prefix.plain:
-            continue
-        patterns: Counter[bytes] = Counter()
-        match = None
-        for line in lines:
-            found = prefix.probe.match(line.removeprefix(_BOM))
-            if found is not None:
-                match = found
-                patterns[prefix.pattern(found).pattern] += 1
-        if match is not None:
+        found = _begin_so(lines, prefix, others) if prefix.plain else []
+        if found:
+            patterns = Counter(prefix.pattern(match).pattern for match in found)
             pattern, count = patterns.most_common(1)[0]
             if count >= _NEARLY_ALL * len(lines):
-                return _Choice(prefix, re.compile(pattern), prefix.name_of(match, data))
+                return _Choice(prefix, re.compile(pattern), prefix.name_of(found[-1], data))
     return None
+
+
+def _begin_so(lines: list[bytes], prefix: Prefix, others: int) -> list[re.Match[bytes]]:
+    """The prefixes of a system's with which lines begin, nothing if more than some do not."""
+    found = []
+    for line in lines:
+        text = line.removeprefix(_BOM)
+        match = prefix.probe.match(text) if text and (not prefix.begins or text[0] in prefix.begins) else None
+        if match is not None:
+            found.append(match)
+        elif others == 0:
+            return []
+        else:
+            others -= 1
+    return found
 
 
 def _peel(transcript: Transcript) -> list[Transcript]:
     data = transcript.data
-    chosen = choose(data)
+    chosen = choose(transcript)
     if chosen is None:
         return []
     # The mark at the beginning of a file stands before its first prefix, and goes with it.
@@ -137,7 +148,7 @@ def _peel(transcript: Transcript) -> list[Transcript]:
     if bytes_of(starts, ends) >= len(data):
         return []
     stamps = None
-    if not np.isnan(found.seconds[0]):
+    if not math.isnan(found.seconds[0]):
         stamps = Stamps(found.starts, unrolled(found.seconds), 10.0**-found.digits)
     inner = transcript.without(starts, ends, stamps=stamps, wrapping=chosen.name)
     return _apart(inner, found, speakers) if len(speakers) > 1 else [inner]

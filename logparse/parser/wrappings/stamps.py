@@ -29,6 +29,7 @@ __all__ = [
     "date_seconds",
     "fraction_digits",
     "seconds_of",
+    "unnamed",
     "unrolled",
     "weights_of",
     "zone_seconds",
@@ -53,6 +54,12 @@ STAMPS: dict[str, bytes] = {
 }
 """The pattern of each kind. Groups have the same names in all."""
 
+
+def unnamed(pattern: bytes) -> bytes:
+    """A pattern without its groups' names, to stand in another one beside patterns with the same names."""
+    return re.sub(rb"\(\?P<\w+>", b"(?:", pattern)
+
+
 _DAY = 86_400.0
 _HALF_DAY = _DAY / 2
 _YEAR = 366 * _DAY
@@ -75,20 +82,23 @@ def weights_of(match: re.Match[bytes]) -> list[tuple[int, float]]:
 
 def fraction_digits(match: re.Match[bytes]) -> int:
     """How many digits of a second a stamp prints."""
-    groups = match.groupdict()
-    return 3 if groups.get("epoch") else len(groups.get("fraction") or b"")
+    found = match.re.groupindex
+    if "epoch" in found and match["epoch"]:
+        return 3
+    return len(match["fraction"] or b"") if "fraction" in found else 0
 
 
 def seconds_of(match: re.Match[bytes]) -> float:
     """The time that a stamp prints; NaN if it prints none."""
-    groups = match.groupdict()
-    if groups.get("epoch"):
-        return int(groups["epoch"]) / 1000
-    if not groups.get("hour"):
+    found = match.re.groupindex
+    if "epoch" in found and match["epoch"]:
+        return int(match["epoch"]) / 1000
+    if "hour" not in found or not match["hour"]:
         return math.nan
-    seconds = 3600 * int(groups["hour"]) + 60 * int(groups["minute"]) + int(groups["second"])
-    fraction = float(b"0." + (groups.get("fraction") or b"0"))
-    return seconds + fraction + date_seconds(match) - zone_seconds(match)
+    hour, minute, second = match.group("hour", "minute", "second")
+    fraction = match["fraction"] if "fraction" in found else None
+    seconds = 3600 * int(hour) + 60 * int(minute) + int(second)
+    return seconds + float(b"0." + (fraction or b"0")) + date_seconds(match) - zone_seconds(match)
 
 
 def date_seconds(match: re.Match[bytes]) -> float:
@@ -112,12 +122,14 @@ def date_seconds(match: re.Match[bytes]) -> float:
 
 def zone_seconds(match: re.Match[bytes]) -> float:
     """How many seconds a stamp's clock is ahead of UTC, as far as it says."""
-    zone = match.group("zone") if "zone" in match.re.groupindex else None
-    digits = re.sub(rb"\D", b"", zone or b"")
+    zone = match["zone"] if "zone" in match.re.groupindex else None
+    if not zone or zone == b"Z":
+        return 0.0
+    digits = re.sub(rb"\D", b"", zone)
     if len(digits) != 4:  # noqa: PLR2004 - hours and minutes
         return 0.0
     seconds = 3600.0 * int(digits[:2]) + 60.0 * int(digits[2:])
-    return -seconds if b"-" in (zone or b"") else seconds
+    return -seconds if b"-" in zone else seconds
 
 
 def unrolled(seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
