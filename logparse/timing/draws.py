@@ -7,21 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logparse.timing.smoother import Floats
+from logparse.timing.density import Floats
 
-__all__ = ["Parts", "draw"]
+__all__ = ["Parts", "share_out"]
 
-_LOW, _HIGH = 0.05, 0.95
 _OUTLIER_SHARE, _OUTLIER_SPREAD = 0.02, 1.2
 """How often a step takes a quite different time for once, and how different, in logarithms."""
 _ROUNDS = 6
 _SMALLEST = 1e-12
-_WIDER = 1.05
-"""How much wider than the fit says, since it takes what it found (noise, drift, changes) for certain."""
-_DOUBT = 0.05
-"""How much of the doubt about what is typical gives way to the build's duration: it rests on that already."""
-_LEFT = 0.02
-"""Share of what is typical for a part that is left of it at least, whatever the others take."""
 
 
 class Parts(NamedTuple):
@@ -29,25 +22,33 @@ class Parts(NamedTuple):
 
     Parameters
     ----------
-    mean, covariance
-        Of the logarithm of each part's typical seconds.
+    typical
+        Draws of the logarithm of each part's typical seconds, shape (draws, n).
     noise
-        Standard deviation of a single run of each, relative.
+        Standard deviation of a single run of each, relative, shape (draws, n).
+    busy
+        Standard deviation of how busy the machine is, shape (draws,).
+    loads
+        How much each part depends on that, shape (n,).
     error
         Relative error of the duration.
     least
-        Seconds that each took at least; 0 where nothing is known.
+        Seconds that each took at least; 0 where nothing is known. Shape (n,).
     """
 
-    mean: Floats
-    covariance: Floats
+    typical: Floats
     noise: Floats
+    busy: Floats
+    loads: Floats
     error: float
     least: Floats
 
 
-def draw(parts: Parts, seconds: float | None, chance: np.random.Generator, count: int) -> Floats:
+def share_out(parts: Parts, seconds: float | None, chance: np.random.Generator) -> Floats:
     """Draw the seconds of each part.
+
+    A draw of all noise that is not made to fit is moved as little as makes the sum right, where little is
+    counted in standard deviations of the noise: that is a draw given the sum, as far as the sum is linear.
 
     Parameters
     ----------
@@ -57,33 +58,27 @@ def draw(parts: Parts, seconds: float | None, chance: np.random.Generator, count
         The build's duration: each draw sums up to it. Without one, nothing is shared out.
     chance
         Where draws come from.
-    count
-        How many.
 
     Returns
     -------
-    ndarray of float64, shape (count, n)
+    ndarray of float64, shape (draws, n)
     """
-    parts = parts._replace(covariance=parts.covariance * _WIDER**2, noise=parts.noise * _WIDER)
-    size = len(parts.mean)
-    typical = _typical(parts, chance, count)
-    noise = np.broadcast_to(parts.noise, (count, size))
-    if seconds is not None:
-        noise = _with_outliers(parts, math.log(seconds), noise, chance)
-    logs = np.log(typical) + noise * chance.standard_normal((count, size))
+    noise = parts.noise if seconds is None else _with_outliers(parts, math.log(seconds), chance)
+    business = parts.busy[:, None] * parts.loads
+    logs = parts.typical + noise * chance.standard_normal(noise.shape)
+    logs = logs + business * chance.standard_normal((len(logs), 1))
     if seconds is None:
         return np.maximum(np.exp(logs), parts.least)
-    # What is uncertain gives way, the more so the larger its part is.
-    give = _DOUBT * np.diagonal(parts.covariance) + noise**2
     least = np.log(np.maximum(parts.least, _SMALLEST))
     goal = math.log(seconds)
+    give = noise**2
     for _ in range(_ROUNDS):
         logs = np.maximum(logs, least)
         top = logs.max(axis=1, keepdims=True)
         share = np.exp(logs - top)
         total = share.sum(axis=1, keepdims=True)
         share /= total
-        weight = share * give
+        weight = share * give + business * (share * business).sum(axis=1, keepdims=True)
         # Newton's step for the weight times a number that makes the sum right.
         off = goal - (top + np.log(total))
         weight = np.where((logs <= least) & (off < 0), 0.0, weight)
@@ -93,46 +88,22 @@ def draw(parts: Parts, seconds: float | None, chance: np.random.Generator, count
     return np.asarray(drawn * (seconds / drawn.sum(axis=1, keepdims=True)))
 
 
-def _typical(parts: Parts, chance: np.random.Generator, count: int) -> Floats:
-    """Draw what is typical for each part.
-
-    What durations tell of the parts are sums of seconds, not of logarithms. So the most uncertain part is
-    drawn first, as a logarithm, and what it takes more than expected the others take less, in seconds.
-    """
-    size = len(parts.mean)
-    expected = np.exp(parts.mean)
-    order = np.argsort(-np.diagonal(parts.covariance), kind="stable")
-    seconds = expected[order]
-    ordered = parts.covariance[np.ix_(order, order)] * np.outer(seconds, seconds)
-    ordered[np.diag_indices(size)] += (1e-4 * seconds) ** 2
-    root = np.linalg.cholesky(ordered)
-    off = np.zeros((size, count))
-    drawn = np.empty((count, size))
-    normal = chance.standard_normal((size, count))
-    for index in range(size):
-        scale = root[index, index]
-        middle = np.maximum(seconds[index] + root[index, :index] @ off[:index], _LEFT * seconds[index])
-        value = middle * np.exp(scale / seconds[index] * normal[index])
-        off[index] = (value - middle) / scale
-        drawn[:, order[index]] = value
-    return drawn
-
-
-def _with_outliers(parts: Parts, goal: float, noise: Floats, chance: np.random.Generator) -> Floats:
-    """`noise`, but in some draws far more of one part: as many as a duration that is far off makes likely."""
-    top = float(parts.mean.max())
-    share = np.exp(parts.mean - top)
-    off = goal - top - math.log(float(share.sum()))
-    share /= share.sum()
-    spread = float(share**2 @ parts.noise**2) + float(share @ parts.covariance @ share) + parts.error**2
-    spreads = np.append(spread + (share * _OUTLIER_SPREAD) ** 2, spread)
-    prior = np.full(len(spreads), _OUTLIER_SHARE)
+def _with_outliers(parts: Parts, goal: float, chance: np.random.Generator) -> Floats:
+    """The noise, but in some draws far more of one part, as often as a duration that is far off tells."""
+    top = parts.typical.max(axis=1, keepdims=True)
+    share = np.exp(parts.typical - top)
+    total = share.sum(axis=1, keepdims=True)
+    share /= total
+    off = goal - top - np.log(total)
+    spread = ((share * parts.noise) ** 2).sum(axis=1, keepdims=True) + parts.error**2
+    spread += (parts.busy[:, None] * (share @ parts.loads)[:, None]) ** 2
+    spreads = np.hstack([spread + (share * _OUTLIER_SPREAD) ** 2, spread])
+    prior = np.full(spreads.shape[1], _OUTLIER_SHARE)
     prior[-1] = 1.0
     likely = np.log(prior) - 0.5 * (np.log(spreads) + off**2 / spreads)
-    odds = np.exp(likely - likely.max())
-    odds /= odds.sum()
-    which = chance.choice(len(odds), size=len(noise), p=odds)
-    changed = noise.copy()
-    some = np.flatnonzero(which < len(parts.mean))
+    odds = np.cumsum(np.exp(likely - likely.max(axis=1, keepdims=True)), axis=1)
+    which = (odds < chance.random((len(odds), 1)) * odds[:, -1:]).sum(axis=1)
+    changed = parts.noise.copy()
+    some = np.flatnonzero(which < parts.noise.shape[1])
     changed[some, which[some]] = _OUTLIER_SPREAD
     return changed

@@ -30,6 +30,8 @@ class Kind(StrEnum):
     BASE = "base"
     """A base image that was there."""
     CACHED = "cached"
+    CONTAINER = "container"
+    """What every command takes beside its own work: a container that begins and ends, and is kept."""
     OVERHEAD = "overhead"
     """What a build takes beside its steps: sending the context, starting and ending."""
 
