@@ -305,6 +305,17 @@ class Transcript:
             return Span(self.place(start), self.place(end))
         return Span(self.place(start), self.place(end - 1) + 1)
 
+    def hulls(self, starts: list[int], ends: list[int]) -> tuple[list[int], list[int]]:
+        """Where in the log many stretches begin and where they end, each as :meth:`hull` tells."""
+        if self.pieces is None or not starts:
+            return starts, ends
+        at, _, source, end = self.pieces.T
+        filled = np.less(starts, ends)
+        offsets = np.concatenate([starts, ends - filled])
+        piece = np.maximum(np.searchsorted(at, offsets, side="right") - 1, 0)
+        places = np.minimum(source[piece] + offsets - at[piece], end[piece])
+        return places[: len(starts)].tolist(), (places[len(starts) :] + filled).tolist()
+
     def time(self, offset: int) -> float | None:
         """The time that was printed before the line at `offset`, ``None`` if there is none so far."""
         if self.stamps is None:

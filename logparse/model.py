@@ -608,18 +608,21 @@ class Build:
     @cached_property
     def size(self) -> int:
         """How many bytes of the log belong to this build."""
-        if self.transcript.is_whole:
-            return self.span.end - self.span.start
-        return sum(element.end - element.start for element in self.elements())
+        if self.first == self.last:
+            return 0
+        return self._claimed(self.tape.element(self.first).start, self.tape.element(self.last - 1).end)
 
     @cached_property
     def unknown_bytes(self) -> int:
         """How many bytes were not understood (they are kept as elements of kind ``UNKNOWN``)."""
+        unknown = self.tape.of_kind(Kind.UNKNOWN, self.first, self.last)
+        return sum(self._claimed(element.start, element.end) for element in unknown)
+
+    def _claimed(self, start: int, end: int) -> int:
+        """How many bytes of the log a stretch of the transcript stands for."""
         if self.transcript.is_whole:
-            unknown = self.tape.of_kind(Kind.UNKNOWN, self.first, self.last)
-        else:
-            unknown = (element for element in self.elements() if element.kind is Kind.UNKNOWN)
-        return sum(element.end - element.start for element in unknown)
+            return end - start
+        return sum(stop - begin for begin, stop in self.transcript.stretches(start, end))
 
     @cached_property
     def contents(self) -> Contents:
@@ -826,7 +829,7 @@ class FailedCommand:
     others: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(frozen=True)
 class Diagnosis:
     """Why a build failed, as far as its log tells.
 
@@ -853,8 +856,8 @@ class Diagnosis:
         What the root line names: package, version, file, host, ...
     fingerprint
         Stable id of the failure with its variable parts masked.
-    command
-        Which command of the failing step ended it; ``None`` if nothing can be said.
+    find_command
+        Finds :attr:`command`.
     """
 
     build: Build
@@ -869,7 +872,15 @@ class Diagnosis:
     candidates: tuple[Candidate, ...] = ()
     subject: dict[str, str] = field(default_factory=dict)
     fingerprint: str | None = None
-    command: FailedCommand | None = None
+    find_command: Callable[[], FailedCommand | None] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def command(self) -> FailedCommand | None:
+        """Which command of the failing step ended it; ``None`` if nothing can be said.
+
+        It is found when it is first asked for, since that takes as long as the rest of a diagnosis.
+        """
+        return self.find_command() if self.find_command is not None else None
 
     @property
     def outcome(self) -> Outcome:

@@ -66,7 +66,7 @@ def plain_lines(data: bytes) -> bytes:
         As many lines. What was overwritten after bare carriage returns is still there, and these are, too;
         so a word that is not in a line here is not in what `plain` makes of the line.
     """
-    if _BEYOND_ASCII.search(data.translate(None, _ASCII)):
+    if not data.isascii() and _BEYOND_ASCII.search(data.translate(None, _ASCII)):
         text = _CONTROL_SEQUENCE.sub("", data.decode("utf-8", "replace"))
         return _INSIDE_LINES.sub("", text).encode()
     shown = _ASCII_SEQUENCE.sub(b"", data) if b"\x1b" in data else data

@@ -10,8 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logparse.diagnosis import diagnose
 from logparse.diagnosis.command import failed_command
-from logparse.dockerfile import Dockerfile, Place, locate, printed_dockerfile, read_dockerfile
+from logparse.dockerfile import (
+    Dockerfile,
+    Found,
+    Place,
+    find_failure,
+    load_dockerfile,
+    locate,
+    printed_dockerfile,
+    read_dockerfile,
+)
+from logparse.errors import UsageError
 from logparse.fetch import read_logs
 from logparse.model import Build, Evidence, FailedCommand, Kind, Step
 from logparse.parser import parse
@@ -332,3 +343,90 @@ def test_a_dockerfile_of_any_size_is_read_soon(text: str) -> None:
     started = time.perf_counter()
     locate(step, None, read_dockerfile(text))
     assert time.perf_counter() - started < 10
+
+
+def recorded(name: str, file: str) -> Build:
+    """A recorded build, the only one of its log."""
+    (log,) = read_logs(FIXTURES / "builders" / name / file)
+    (build,) = parse(log)
+    return build
+
+
+class TestFailures:
+    def test_what_the_log_repeats(self) -> None:
+        found = find_failure(diagnose(recorded("multiline", "buildkit-28.plain.log")))
+        assert found is not None
+        assert found.command == Place("Dockerfile", 16, 5, 16, 19)
+        assert found.instruction == Place("Dockerfile", 14, 1, 17, 15)
+        assert found.place == found.command
+        assert found.in_log
+
+    def test_a_dockerfile_comes_before_the_log(self) -> None:
+        text = (SCENARIOS / "multiline" / "context" / "Dockerfile").read_text()
+        given = read_dockerfile(f"# one more line\n{text}", "other")
+        found = find_failure(diagnose(recorded("multiline", "buildkit-28.plain.log")), given)
+        assert found is not None
+        assert found.command == Place("other", 17, 5, 17, 19)
+        assert not found.in_log
+
+    def test_where_the_dockerfile_does_not_have_it_the_log_speaks(self) -> None:
+        found = find_failure(
+            diagnose(recorded("multiline", "buildkit-28.plain.log")), read("FROM a\nRUN other\n")
+        )
+        assert found is not None
+        assert found.command == Place("Dockerfile", 16, 5, 16, 19)
+        assert found.in_log
+
+    def test_lines_alone(self) -> None:
+        found = find_failure(diagnose(recorded("multiline", "buildkit-28.dockerbuild")))
+        assert found == Found(Place(None, 14, None, 17, None))
+
+    def test_an_instruction_that_runs_nothing(self) -> None:
+        found = find_failure(diagnose(recorded("fail_copy", "buildkit-28.plain.log")))
+        assert found is not None
+        assert (found.command, found.instruction) == (None, Place("Dockerfile", 3, 1, 3, 28))
+
+    @pytest.mark.parametrize("file", ["buildkit-28.plain.log", "buildkit-28.tty.log"])
+    def test_a_dockerfile_that_could_not_be_read(self, file: str) -> None:
+        found = find_failure(diagnose(recorded("bad_dockerfile", file)))
+        assert found is not None
+        assert found.place == Place("Dockerfile", 3, None, 3, None)
+
+    def test_of_many_warnings_none_is_the_failure(self) -> None:
+        assert find_failure(diagnose(recorded("check_only", "buildkit-28.plain.log"))) is None
+
+    def test_a_log_without_a_word_on_it(self) -> None:
+        assert find_failure(diagnose(recorded("multiline", "classic-28.log"))) is None
+
+    def test_a_build_that_did_not_fail(self) -> None:
+        given = load_dockerfile(SCENARIOS / "multistage" / "context" / "Dockerfile")
+        assert find_failure(diagnose(recorded("multistage", "classic-28.log")), given) is None
+
+
+class TestFiles:
+    def test_the_path_is_kept(self, tmp_path: Path) -> None:
+        path = tmp_path / "Dockerfile.test"
+        path.write_text("FROM a\nRUN b\n")
+        dockerfile = load_dockerfile(path)
+        assert dockerfile.path == str(path)
+        assert [one.text for one in dockerfile.instructions] == ["FROM a", "RUN b"]
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+    def test_byte_order_marks(self, tmp_path: Path, encoding: str) -> None:
+        path = tmp_path / "Dockerfile"
+        path.write_bytes("FROM \u00e9\n".encode(encoding))
+        assert [one.text for one in load_dockerfile(path).instructions] == ["FROM \u00e9"]
+
+    @pytest.mark.parametrize(
+        "data", [b"", b"# nothing\n", b"hello\n", b"FROM a\0\n", b"FROM a\n" * 2_500_000]
+    )
+    def test_what_is_no_dockerfile_is_refused(self, tmp_path: Path, data: bytes) -> None:
+        path = tmp_path / "Dockerfile"
+        path.write_bytes(data)
+        with pytest.raises(UsageError, match="give the Dockerfile that was built"):
+            load_dockerfile(path)
+
+    @pytest.mark.parametrize("name", ["absent", ".", "a\0b"])
+    def test_what_cannot_be_read_is_refused(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(UsageError, match="give the Dockerfile that was built"):
+            load_dockerfile(f"{tmp_path}/{name}")

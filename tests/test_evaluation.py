@@ -430,10 +430,10 @@ class TestEvaluation:
         assert [measure.n for measure in both.measures] == [2 * measure.n for measure in result.measures]
 
     def test_other_rules(self):
-        none = evaluate(
-            [Label(name="a", causes=("unknown",))], {"a": FAILED}, RuleBook(default_rules().causes, ())
-        )
-        assert none.measures[-1].right == 1
+        labels = [Label(name="a", causes=("pip.no-version",))]
+        none = evaluate(labels, {"a": FAILED}, RuleBook(default_rules().causes, ()))
+        assert none.measures[-1].right == 0
+        assert evaluate(labels, {"a": FAILED}).measures[-1].right == 1
 
 
 @pytest.fixture(scope="module", params=SETS)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logparse.secrets import mask, mask_parts
+from logparse.secrets import mask, mask_parts, mask_span
 
 KEY = "sim" + "Ab3/" * 6 + "Z"
 
@@ -90,3 +90,35 @@ class TestMaskParts:
 
     def test_without_secrets_nothing_changes(self):
         assert mask_parts({"package": "x"}, "no such package: x") == {"package": "x"}
+
+
+class TestMaskSpan:
+    def test_a_text_without_secrets_stays_as_it_is(self):
+        assert mask_span("a && make", 5, 9) == ("a && make", 5, 9)
+
+    @pytest.mark.parametrize(
+        ("text", "stretch", "masked"),
+        [
+            ("TOKEN=hunter2hunter2 && make", "make", "make"),
+            ("make && TOKEN=hunter2hunter2", "make", "make"),
+            ("make; TOKEN=hunter2hunter2; make; ls", "make; ls", "make; ls"),
+            ("a && curl --token hunter2hunter2 b", "curl --token hunter2hunter2 b", "curl --token *** b"),
+        ],
+    )
+    def test_a_stretch_is_found_again(self, text, stretch, masked):
+        start = text.rindex(stretch)
+        found = mask_span(text, start, start + len(stretch))
+        assert found is not None
+        whole, begin, end = found
+        assert whole == mask(text)
+        assert whole[begin:end] == masked
+
+    def test_of_equal_ones_the_one_that_was_meant(self):
+        assert mask_span("make && TOKEN=hunter2hunter2 && make", 32, 36) == (
+            "make && TOKEN=*** && make",
+            21,
+            25,
+        )
+
+    def test_a_part_of_a_secret_is_not_there_any_more(self):
+        assert mask_span('PASSWORD="a && ./b hunter2"', 15, 26) is None

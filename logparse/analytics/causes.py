@@ -24,6 +24,7 @@ _COLUMNS = {
     "last_seen": "datetime64[us, UTC]",
     "example_build": "object",
     "example_line": "object",
+    "example_command": "object",
 }
 
 
@@ -41,13 +42,15 @@ def failure_causes(builds: Iterable[Build] | Tables) -> pd.DataFrame:
         One row a cause: ``cause``, ``role_owner`` and ``retry``; ``failures`` (int64) and their ``share`` of
         all failures (float64); ``algorithms`` and ``fingerprints`` (int64), how many different ones it hit;
         ``seconds`` (float64), what the failed builds took together as far as the API tells, NaN if it tells
-        of none; ``first_seen`` and ``last_seen`` (UTC); and ``example_build`` with ``example_line``, the
-        newest one, or the last read where no times are known.
+        of none; ``first_seen`` and ``last_seen`` (UTC); and ``example_build`` with ``example_line`` and
+        ``example_command``, the newest one, or the last read where no times are known.
     """
     made = builds if isinstance(builds, Tables) else tables(builds)
     of_builds = to_pandas(made.builds.select(["build_key", "owner", "name", "started_at", "seconds"]))
     failed = to_pandas(
-        made.failures.select(["build_key", "cause", "role_owner", "retry", "fingerprint", "root_line"])
+        made.failures.select(
+            ["build_key", "cause", "role_owner", "retry", "fingerprint", "root_line", "command"]
+        )
     )
     if failed.empty:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
@@ -66,11 +69,18 @@ def failure_causes(builds: Iterable[Build] | Tables) -> pd.DataFrame:
         seconds=("seconds", lambda column: column.sum(min_count=1)),
         first_seen=("started_at", "min"),
         last_seen=("started_at", "max"),
-        example_build=("build_key", "last"),
-        example_line=("root_line", "last"),
+        example_build=("build_key", _newest),
+        example_line=("root_line", _newest),
+        example_command=("command", _newest),
     )
     causes["share"] = causes["failures"] / len(joined)
     causes = causes.reset_index().sort_values(
         ["failures", "cause"], ascending=[False, True], ignore_index=True
     )
     return causes[list(_COLUMNS)].astype(_COLUMNS)
+
+
+def _newest(column: pd.Series[str]) -> str | None:
+    """The last value even if it is null, so that all are of one build."""
+    value: str | None = column.iloc[-1]
+    return value

@@ -150,6 +150,22 @@ _COLUMNS: dict[str, list[tuple[str, pa.DataType, str]]] = {
         ("subject", _TEXT, "what the root line names, as a JSON object; secrets masked"),
         ("fingerprint", _ID, "id of the failure with its variable parts masked"),
         ("remedy", _TEXT, "what to do"),
+        (
+            "command",
+            _TEXT,
+            "command of the failing RUN that ended it; secrets masked; null if nothing can be said",
+        ),
+        ("command_tool", _ID, "the program of it that does the work: apt-get of sudo apt-get update"),
+        (
+            "command_evidence",
+            _ID,
+            "what tells so, strongest first: only, trace, shell, output, exit-code, order (a guess)",
+        ),
+        (
+            "command_confidence",
+            pa.float64(),
+            "0 to 1, the share of labelled steps on which such evidence was right",
+        ),
     ],
 }
 

@@ -1,28 +1,37 @@
 """From builds to the five tables, as Arrow.
 
 Each table's rows are made by one function that reads one build, so the order of columns there is the order
-in :mod:`logparse.analytics.schema`, and nothing is held but the rows themselves.
+in :mod:`logparse.analytics.schema`. Rows are turned into columns build by build, and nothing else is held.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
+from logparse.analytics.columns import Column, columns_of, table_of
 from logparse.analytics.schema import SCHEMAS
 from logparse.diagnosis import RuleBook, diagnose, messages
+from logparse.diagnosis.command import shown_command
 from logparse.model import Build, Outcome, Step
 from logparse.secrets import mask
 
 __all__ = ["Tables", "batches", "tables", "to_pandas"]
 
 _Row = tuple[Any, ...]
+
+# Dictionary-encoded columns in which a log may have a secret: they mask their strings themselves.
+_MASKED = {
+    "steps": {"target", "stage", "text"},
+    "pulls": {"repository", "tag", "reference"},
+    "failures": {"stage"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,52 +97,38 @@ def tables(builds: Iterable[Build], *, rules: RuleBook | None = None) -> Tables:
 
 def _tables(builds: Iterable[Build], seen: set[str], rules: RuleBook | None) -> Tables:
     """Make the tables of those builds whose keys are not `seen`, and note them there."""
-    rows: dict[str, list[_Row]] = {name: [] for name in SCHEMAS}
+    made = {name: columns_of(schema, _MASKED.get(name, ())) for name, schema in SCHEMAS.items()}
     for build in builds:
         key = build.key
         if key in seen:
             continue
         seen.add(key)
-        rows["builds"].append(_build_row(key, build))
-        rows["steps"].extend(_step_rows(key, build))
-        rows["pulls"].extend(_pull_rows(key, build))
-        rows["messages"].extend(_message_rows(key, build, rules))
+        _add(made["builds"], [_build_row(key, build)])
+        _add(made["steps"], _step_rows(key, build))
+        _add(made["pulls"], list(_pull_rows(key, build)))
+        _add(made["messages"], _message_rows(key, build, rules))
         if build.outcome is Outcome.FAILED:
-            rows["failures"].append(_failure_row(key, build, rules))
-    return Tables(**{name: _table(name, rows[name]) for name in SCHEMAS})
+            _add(made["failures"], [_failure_row(key, build, rules)])
+    return Tables(**{name: table_of(schema, made[name]) for name, schema in SCHEMAS.items()})
+
+
+def _add(columns: dict[str, Column], rows: Sequence[_Row]) -> None:
+    if rows:
+        for column, values in zip(columns.values(), zip(*rows, strict=True), strict=True):
+            column.extend(values)
 
 
 def batches(builds: Iterable[Build], size: int = 1000, *, rules: RuleBook | None = None) -> Iterator[Tables]:
     """Make the five tables of `size` builds at a time, so that memory does not grow with their number.
 
-    At least one batch is given, so that tables without rows have their columns, too.
+    The builds themselves are not held. At least one batch is given, so that tables without rows have their
+    columns, too.
     """
     remaining = iter(builds)
     seen: set[str] = set()
     yield _tables(islice(remaining, size), seen, rules)
-    while batch := list(islice(remaining, size)):
-        yield _tables(batch, seen, rules)
-
-
-def _table(name: str, rows: list[_Row]) -> pa.Table:
-    schema = SCHEMAS[name]
-    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-    return pa.Table.from_arrays(
-        [_array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
-    )
-
-
-def _array(values: Iterable[Any], kind: pa.DataType) -> pa.Array:
-    if kind == pa.string():
-        values = [None if value is None else _writable(value) for value in values]
-    if pa.types.is_dictionary(kind):
-        return pa.array(values, kind.value_type).dictionary_encode().cast(kind)
-    return pa.array(values, kind)
-
-
-def _writable(text: str) -> str:
-    """Text that UTF-8 can hold: a file's name need not."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    for build in remaining:
+        yield _tables(chain((build,), islice(remaining, size - 1)), seen, rules)
 
 
 def _build_row(key: str, build: Build) -> _Row:
@@ -166,7 +161,7 @@ def _build_row(key: str, build: Build) -> _Row:
         len(steps),
         max(totals, default=None),
         sum(step.cached for step in steps),
-        len(build.stages),
+        len({step.stage for step in steps if step.stage >= 0}),
         len(build.pulls),
         len(build.warnings),
         build.image_id,
@@ -191,22 +186,21 @@ def _duration(build: Build) -> tuple[float | None, str | None]:
     return None, None
 
 
-def _step_rows(key: str, build: Build) -> Iterator[_Row]:
-    for index, step in enumerate(build.steps):
-        timing = step.timing
-        first_line, last_line = step.lines or (None, None)
-        whole = step.log_span
-        yield (
+def _step_rows(key: str, build: Build) -> list[_Row]:
+    steps = build.steps
+    starts, ends = build.transcript.hulls([step.start for step in steps], [step.end for step in steps])
+    return [
+        (
             key,
             index,
-            _masked(step.target),
-            _masked(step.stage_label),
+            step.target,
+            step.stage_label,
             step.stage if step.stage >= 0 else None,
             step.platform,
             step.number,
             step.total,
             step.instruction,
-            mask(step.text),
+            step.text,
             step.cached,
             step.canceled,
             step.image_id,
@@ -214,20 +208,22 @@ def _step_rows(key: str, build: Build) -> Iterator[_Row]:
             step.exit_code,
             step.failed,
             step.triggers,
-            timing.started,
-            timing.seconds,
-            timing.low,
-            timing.high,
-            timing.source.value,
-            timing.group,
+            step.timing.started,
+            step.timing.seconds,
+            step.timing.low,
+            step.timing.high,
+            step.timing.source,
+            step.timing.group,
             step.vertex,
-            first_line,
-            last_line,
-            _printed(step),
-            whole.start,
-            whole.end,
+            step.lines[0] if step.lines else None,
+            step.lines[1] if step.lines else None,
+            _printed(step) if step.outputs else 0,
+            start,
+            end,
             step.incomplete,
         )
+        for index, (step, start, end) in enumerate(zip(steps, starts, ends, strict=True))
+    ]
 
 
 def _printed(step: Step) -> int:
@@ -243,13 +239,13 @@ def _pull_rows(key: str, build: Build) -> Iterator[_Row]:
             key,
             index,
             pull.step_number,
-            mask(pull.repository),
-            mask(pull.tag),
+            pull.repository,
+            pull.tag,
             pull.digest,
             _masked(pull.status),
             pull.timing.seconds,
         )
-        reference = mask(pull.reference)
+        reference = pull.reference
         if not pull.layers:
             yield (*head, None, None, None, None, None, reference)
         for layer in pull.layers:
@@ -267,9 +263,9 @@ def _subject(subject: dict[str, str]) -> str | None:
     return json.dumps({name: mask(value) for name, value in sorted(subject.items())}, ensure_ascii=False)
 
 
-def _message_rows(key: str, build: Build, rules: RuleBook | None) -> Iterator[_Row]:
-    for message in messages(build, rules=rules):
-        yield (
+def _message_rows(key: str, build: Build, rules: RuleBook | None) -> list[_Row]:
+    return [
+        (
             key,
             message.step_index,
             message.line.number,
@@ -279,16 +275,19 @@ def _message_rows(key: str, build: Build, rules: RuleBook | None) -> Iterator[_R
             _subject(message.subject),
             mask(message.line.text),
         )
+        for message in messages(build, rules=rules)
+    ]
 
 
 def _failure_row(key: str, build: Build, rules: RuleBook | None) -> _Row:
     diagnosis = diagnose(build, rules=rules)
-    step, line = diagnosis.step, diagnosis.root_line
+    step, line, command = diagnosis.step, diagnosis.root_line, diagnosis.command
+    command = shown_command(command, step) if command is not None and step is not None else None
     return (
         key,
         next((index for index, each in enumerate(build.steps) if each is step), None),
         None if step is None else step.number,
-        None if step is None else _masked(step.stage_label),
+        None if step is None else step.stage_label,
         None if step is None else step.instruction,
         diagnosis.exit_code,
         diagnosis.cause,
@@ -300,4 +299,9 @@ def _failure_row(key: str, build: Build, rules: RuleBook | None) -> _Row:
         _subject(diagnosis.subject),
         diagnosis.fingerprint,
         _masked(diagnosis.remedy),
+        *(
+            (None, None, None, None)
+            if command is None
+            else (command.text, command.tool, command.evidence, command.confidence)
+        ),
     )

@@ -15,22 +15,25 @@ import typer
 import logparse
 from logparse.builds import read_builds
 from logparse.cli.console import Format, console, note, write_json
+from logparse.cli.diagnoses import Absent, show_diagnoses, write_diagnoses
 from logparse.cli.evaluate import eval_labels
 from logparse.cli.rules import RulePaths
 from logparse.cli.rules import commands as rules_commands
-from logparse.cli.screens import show_diagnoses, show_elements, show_fetch, show_pulls, show_steps
+from logparse.cli.screens import show_elements, show_fetch, show_pulls, show_steps
 from logparse.cli.timed import timed_builds
 from logparse.cli.timings import By, show_timings
 from logparse.cli.trace import save_trace
 from logparse.cli.watch import SETTINGS as WATCH_SETTINGS
 from logparse.cli.watch import watch_build
 from logparse.diagnosis import diagnose as diagnose_build
+from logparse.diagnosis import explain as explain_build
 from logparse.diagnosis import load_book
+from logparse.dockerfile import load_dockerfile
 from logparse.errors import SourceError, UsageError
 from logparse.fetch import Archive, Client, Skip, rich_progress
 from logparse.fetch import fetch as fetch_logs
-from logparse.model import Build, Outcome, Status
-from logparse.report import diagnosis_row, element_rows, pull_rows, step_rows
+from logparse.model import Build, Status
+from logparse.report import element_rows, pull_rows, step_rows
 from logparse.report import export as export_tables
 from logparse.report.trace import Viewer
 
@@ -111,23 +114,33 @@ def diagnose(
     screens: Annotated[
         bool, typer.Option("--full", help="A screen for each failed build, not one line.")
     ] = False,
+    dockerfile: Annotated[
+        Path | None,
+        typer.Option(
+            "--dockerfile",
+            help="The Dockerfile that was built: tells in which line and column of it the command stands.",
+            show_default=False,
+        ),
+    ] = None,
+    explained: Annotated[
+        bool, typer.Option("--explain", help="Also which rules spoke, on which lines, and why one won.")
+    ] = False,
     builder: Builder = None,
     rules: RulePaths = None,
 ) -> int:
-    """Tell which builds failed, at which step, why, and what to do. Leaves with 1 if any failed."""
+    """Tell which builds failed, at which command, why, and what to do. Leaves with 1 if any failed."""
     book = load_book(*rules or ())
-    diagnoses = (diagnose_build(build, rules=book) for build in _builds(paths, builder))
+    built = None if dockerfile is None else load_dockerfile(dockerfile)
+    absent = Absent(built)
+    found = (
+        absent.counted(explain_build(build, rules=book) if explained else diagnose_build(build, rules=book))
+        for build in _builds(paths, builder)
+    )
     if form is Format.TABLE:
-        return int(show_diagnoses(diagnoses, full=screens))
-    failed = False
-
-    def rows() -> Iterator[dict[str, object]]:
-        nonlocal failed
-        for diagnosis in diagnoses:
-            failed = failed or diagnosis.outcome is Outcome.FAILED
-            yield diagnosis_row(diagnosis)
-
-    write_json(rows(), form)
+        failed = show_diagnoses(found, full=screens, dockerfile=built)
+    else:
+        failed = write_diagnoses(found, form, dockerfile=built)
+    absent.tell()
     return int(failed)
 
 
@@ -333,11 +346,20 @@ app.command("eval")(eval_labels)
 app.add_typer(rules_commands)
 
 
-def _builds(paths: list[str], builder: str | None = None) -> Iterator[Build]:
-    """Read builds, telling on standard error what is passed over."""
+def _builds(
+    paths: list[str], builder: str | None = None, *, told: set[Skip] | None = None
+) -> Iterator[Build]:
+    """Read builds, telling on standard error what is passed over, but for what is `told` already."""
+    known: set[Skip] = set() if told is None else told
     skipped: list[Skip] = []
+
+    def pass_over(one: Skip) -> None:
+        if one not in known:
+            known.add(one)
+            skipped.append(one)
+
     try:
-        yield from read_builds(*paths, builder=builder, on_skip=skipped.append)
+        yield from read_builds(*paths, builder=builder, on_skip=pass_over)
     except SourceError:
         # The error names what has no build in it.
         _tell_skipped([skip for skip in skipped if skip.kind == "damaged"])
@@ -349,7 +371,8 @@ def _timed(paths: list[str], builder: str | None, *, estimated: bool) -> Iterato
     """The same, with the seconds of steps estimated where no clock tells them."""
     if not estimated:
         return _builds(paths, builder)
-    return timed_builds(partial(_builds, paths, builder), again="-" not in paths)
+    # Many logs are read twice.
+    return timed_builds(partial(_builds, paths, builder, told=set()), again="-" not in paths)
 
 
 def _tell_skipped(skipped: list[Skip]) -> None:

@@ -11,8 +11,9 @@ from rich.text import Text
 from logparse.analytics import Tables, failure_causes, step_costs, tables, to_pandas
 from logparse.builds import read_builds
 from logparse.cli.console import Format, console, safe
+from logparse.cli.diagnoses import show_diagnoses
 from logparse.cli.extras import server
-from logparse.cli.screens import plain_table, show_diagnoses, show_fetch
+from logparse.cli.screens import plain_table, show_fetch
 from logparse.diagnosis import diagnose
 from logparse.fetch import Archive, Client, RecordedCluster, embedded_cluster, fetch, rich_progress
 from logparse.model import Outcome

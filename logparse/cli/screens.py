@@ -12,41 +12,34 @@ from rich.text import Text
 
 from logparse.cli.console import Format, console, note, safe, write_json
 from logparse.fetch import FetchReport
-from logparse.model import Build, Diagnosis, Kind, LayerPull, Outcome, Step
+from logparse.model import Build, Kind, LayerPull, Outcome, Step, TimingSource
 from logparse.report import ShownElement, has_events, shown_elements, shown_events
 from logparse.secrets import mask
-from logparse.text import lines_around
 
 __all__ = [
+    "OUTCOME_COLOURS",
+    "build_name",
+    "headline",
     "plain_table",
-    "show_diagnoses",
     "show_elements",
     "show_fetch",
     "show_pulls",
     "show_steps",
+    "shown",
     "step_mark",
     "step_name",
     "step_place",
     "steps_table",
 ]
 
-_COLOURS = {
+OUTCOME_COLOURS = {
     Outcome.SUCCEEDED: "green",
     Outcome.FAILED: "red",
     Outcome.CANCELED: "yellow",
     Outcome.INCOMPLETE: "yellow",
     Outcome.UNKNOWN: "yellow",
 }
-_RETRY = {
-    "yes": "building again may help",
-    "no": "building again does not help",
-    "maybe": "building again helps sometimes",
-}
-_SURE = 0.8
 _TEXT_SHOWN = 300
-_NEIGHBOUR_SHOWN = 100
-_NEIGHBOURS = 2
-_KEY_LINES = 80
 _ID_SHOWN = 8
 _LAYER_SHOWN = 12
 _ENDS_SHOWN = 3
@@ -63,77 +56,18 @@ _KIND_COLOURS = {
 _TEXT_COLOURS = {Kind.OUTPUT: "dim", Kind.HEADER: "bold", Kind.FAILURE: "red", Kind.ERROR: "red"}
 
 
-def show_diagnoses(diagnoses: Iterable[Diagnosis], *, full: bool = False, limit: int | None = None) -> bool:
-    """Print what failed and why; returns whether anything did.
-
-    Parameters
-    ----------
-    diagnoses
-        Printed as they come.
-    full
-        Whether each failure has a screen of its own. A log with one build has one anyway.
-    limit
-        The most failures to print; the others are counted.
-    """
-    outcomes: Counter[Outcome] = Counter()
-    first: Diagnosis | None = None
-    for diagnosis in diagnoses:
-        outcomes[diagnosis.outcome] += 1
-        if outcomes.total() == 1:
-            # Only the second one tells whether the first is alone.
-            first = diagnosis
-            continue
-        if first is not None:
-            _show_among_others(first, full=full)
-            first = None
-        if limit is None or outcomes[Outcome.FAILED] <= limit:
-            _show_among_others(diagnosis, full=full)
-    if first is not None:
-        if first.outcome is Outcome.FAILED:
-            _show_diagnosis(first)
-        else:
-            console.print(_headline(first.build), soft_wrap=True)
-        return first.outcome is Outcome.FAILED
-    if limit is not None and outcomes[Outcome.FAILED] > limit:
-        console.print(f"... and {outcomes[Outcome.FAILED] - limit} more", style="dim")
-    words = ", ".join(f"{count} {outcome.value}" for outcome, count in outcomes.most_common())
-    console.print(f"{outcomes.total()} builds: {words}")
-    return outcomes[Outcome.FAILED] > 0
-
-
-def _show_among_others(diagnosis: Diagnosis, *, full: bool) -> None:
-    if diagnosis.outcome in {Outcome.INCOMPLETE, Outcome.CANCELED}:
-        console.print(_headline(diagnosis.build), soft_wrap=True)
-    if diagnosis.outcome is not Outcome.FAILED:
-        return
-    if full:
-        _show_diagnosis(diagnosis)
-        return
-    build, step, line = diagnosis.build, diagnosis.step, diagnosis.root_line
-    headline = safe(_name(build), "bold")
-    if build.log.build_id:
-        headline.append_text(safe(f" {build.log.build_id}"))
-    console.print(headline, soft_wrap=True)
-    facts = Text("  failed", _COLOURS[Outcome.FAILED])
-    facts.append("" if step is None else f" at step {step_name(step)}", "default")
-    facts.append("" if diagnosis.exit_code is None else f", exit {diagnosis.exit_code}", "default")
-    facts.append_text(safe(f": {diagnosis.cause}", "cyan"))
-    console.print(facts)
-    if line is not None:
-        text = safe(f"  {line.number}: {mask(line.text).strip()}", "dim")
-        console.print(text, no_wrap=True, overflow="ellipsis")
-
-
-def _name(build: Build) -> str:
+def build_name(build: Build) -> str:
+    """What a build is called: its algorithm, or where its log is."""
     log = build.log
     if log.owner and log.name:
         return f"{log.owner}/{log.name}"
-    return log.path or "log"
+    return "standard input" if log.path == "-" else log.path or "log"
 
 
-def _headline(build: Build) -> Text:
-    line = Text(build.outcome.value.upper(), style=f"bold {_COLOURS[build.outcome]}")
-    line.append_text(safe(f"  {_name(build)}", "bold"))
+def headline(build: Build) -> Text:
+    """The line above what is told of a build: how it ended, and which one it is."""
+    line = Text(build.outcome.value.upper(), style=f"bold {OUTCOME_COLOURS[build.outcome]}")
+    line.append_text(safe(f"  {build_name(build)}", "bold"))
     if build.log.build_id:
         line.append_text(safe(f"  build {build.log.build_id}"))
     if build.log.commit:
@@ -170,63 +104,10 @@ def step_name(step: Step) -> str:
     return f"{step.number}{total}"
 
 
-def _shown(text: str, most: int = _TEXT_SHOWN) -> str:
+def shown(text: str, most: int = _TEXT_SHOWN) -> str:
+    """A text of a log with its secrets masked, cut to a length in characters."""
     text = mask(text)
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _show_diagnosis(diagnosis: Diagnosis) -> None:
-    console.print(_headline(diagnosis.build), soft_wrap=True)
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    step = diagnosis.step
-    if step is not None:
-        stage = f" of stage {step_place(step)}" if step_place(step) else ""
-        facts.add_row("Step", safe(f"{step_name(step)}{stage}: {_shown(step.text)}"))
-    if diagnosis.exit_code is not None:
-        facts.add_row("Exit code", str(diagnosis.exit_code))
-    if diagnosis.root_line is not None:
-        facts.add_row("Line", _root_line(diagnosis))
-    if diagnosis.cause is not None:
-        words = f"{diagnosis.cause}" + (f": {diagnosis.title}" if diagnosis.title else "")
-        facts.add_row("Cause", safe(words, "bold"))
-        if diagnosis.owner is not None:
-            side = f"{diagnosis.owner}; {_RETRY[diagnosis.retry]}" if diagnosis.retry else diagnosis.owner
-            facts.add_row("Side", side)
-        if diagnosis.remedy:
-            facts.add_row("Do", safe(mask(diagnosis.remedy)))
-        facts.add_row("Confidence", f"{diagnosis.confidence:.2f}")
-    if diagnosis.confidence < _SURE:
-        for other in diagnosis.candidates[1:3]:
-            facts.add_row(
-                "Or", safe(f"{other.line.number}: {_shown(other.line.text)} ({other.cause or 'unknown'})")
-            )
-    console.print(facts)
-    console.print()
-
-
-def _root_line(diagnosis: Diagnosis) -> Text:
-    """The root line between its neighbours."""
-    assert diagnosis.root_line is not None  # noqa: S101  the caller has looked
-    number = diagnosis.root_line.number
-    lines = []
-    if diagnosis.build.transcript.is_encoded:
-        # The log's own lines are JSON that nobody wants to see.
-        return safe(f"{number} > {_shown(diagnosis.root_line.text)}", "bold")
-    around = lines_around(diagnosis.build.log.data, number, _KEY_LINES, _NEIGHBOURS)
-    # A key is a secret of many lines, and no single one of them looks like it.
-    masked = mask("\n".join(text for _, text in around))
-    for current, text in around:
-        if current < number - _NEIGHBOURS:
-            continue
-        if text not in masked:
-            lines.append(safe(f"{current}   ***", "dim"))
-        elif current == number:
-            lines.append(safe(f"{current} > {_shown(diagnosis.root_line.text)}", "bold"))
-        elif text:
-            lines.append(safe(f"{current}   {_shown(text, _NEIGHBOUR_SHOWN)}", "dim"))
-    return Text("\n").join(lines)
 
 
 def _table() -> Table:
@@ -244,7 +125,7 @@ def plain_table(*columns: str, right: AbstractSet[str] = frozenset()) -> Table:
 def show_steps(builds: Iterable[Build]) -> None:
     """Print each build's steps."""
     for build in builds:
-        console.print(_headline(build), soft_wrap=True)
+        console.print(headline(build), soft_wrap=True)
         if build.steps:
             console.print(steps_table(build.steps))
         else:
@@ -266,13 +147,14 @@ def steps_table(steps: Iterable[Step]) -> Table:
         table.add_column("Seconds", justify="right", no_wrap=True, min_width=7)
     table.add_column("Instruction", overflow="ellipsis", no_wrap=True, ratio=1)
     for step in steps:
-        seconds = "" if step.timing.seconds is None else f"{step.timing.seconds:.1f}"
+        mark = "~" if step.timing.source is TimingSource.ESTIMATED else ""
+        seconds = "" if step.timing.seconds is None else f"{mark}{step.timing.seconds:.1f}"
         table.add_row(
             step_name(step),
             safe(step_place(step)),
             step_mark(step),
             *([seconds] if timed else []),
-            safe(_shown(step.text)),
+            safe(shown(step.text)),
         )
     return table
 
@@ -280,7 +162,7 @@ def steps_table(steps: Iterable[Step]) -> Table:
 def show_pulls(builds: Iterable[Build]) -> None:
     """Print each build's pulled images with their layers."""
     for build in builds:
-        console.print(_headline(build), soft_wrap=True)
+        console.print(headline(build), soft_wrap=True)
         for pull in build.pulls:
             sizes = [layer.bytes for layer in pull.layers if layer.bytes is not None]
             facts = [f"{len(pull.layers)} layers"]
@@ -320,9 +202,9 @@ def show_elements(builds: Iterable[Build], *, full: bool = False) -> None:
     """Print what the parser took each line for; unless `full`, only the ends of long parts."""
     for build in builds:
         around = f", out of {'/'.join(build.transcript.wrappings)}" if build.transcript.wrappings else ""
-        headline = _headline(build)
-        headline.append_text(safe(f"  {build.builder}{around}"))
-        console.print(headline, soft_wrap=True)
+        line = headline(build)
+        line.append_text(safe(f"  {build.builder}{around}"))
+        console.print(line, soft_wrap=True)
         sizes: Counter[Kind] = Counter()
         in_words = has_events(build) and not full
         for element in shown_elements(build):

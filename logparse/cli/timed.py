@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from logparse.cli.console import errors
 from logparse.model import Build, TimingSource
 from logparse.timing import Estimates, estimate
 
-__all__ = ["timed_builds"]
+__all__ = ["estimated", "timed_builds"]
 
+_TOLD = 100
+"""Builds after which it is told how many were read."""
 _HELD = 1 << 28
 """Bytes of logs that are held in memory. Of more, the logs are read twice."""
+
+
+def estimated(builds: Iterable[Build]) -> Estimates:
+    """Estimate the seconds of steps; who waits for it at a terminal is told how far it is."""
+    with errors.status("Reading builds") as status:
+
+        def told() -> Iterator[Build]:
+            for number, build in enumerate(builds, 1):
+                yield build
+                if number % _TOLD == 0:
+                    status.update(f"Reading builds: {number:,}")
+            status.update("Estimating what their steps took")
+
+        return estimate(told())
 
 
 def timed_builds(read: Callable[[], Iterator[Build]], *, again: bool = True) -> Iterator[Build]:
@@ -36,7 +53,7 @@ def timed_builds(read: Callable[[], Iterator[Build]], *, again: bool = True) -> 
                 held.clear()
             yield build
 
-    estimates = estimate(noted())
+    estimates = estimated(noted())
     if not _tells(estimates):
         yield from held if held or not size else read()
         return

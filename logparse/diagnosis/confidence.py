@@ -34,23 +34,26 @@ class Tier(StrEnum):
     """The last line, for want of a better one."""
 
 
-# Right and total on labelled failures: the project's own recorded builds (100), real failures of public
-# projects with the classic builder (130, and 36 more that were read only after they had been diagnosed), and
-# real ones with BuildKit, kaniko and the classic builder under CI systems (56). The rules were written with
-# most of them in view, so the shares are upper bounds. To measure again after a change of the rules or the
-# ranking:
+# Right and total on labelled failures. With these in view the rules were written, so the shares are upper
+# bounds: the project's own recorded builds (315), real failures of public projects with the classic builder
+# (120), and real ones with BuildKit, kaniko and the classic builder under CI systems (56). Beside them stand
+# failures of public projects that were new to the rules, each counted as it was first answered, whatever was
+# mended by it later: 243 with all builders that were labelled before they were diagnosed, and 100 with the
+# classic builder that were read with the diagnosis at hand. Of the 243, 228 had an accepted root line and 220
+# an accepted cause; of the 91 of them that came last, 89 and 88. To measure the first kind again after a
+# change of the rules or the ranking:
 #
 #     logparse eval --tiers LABELS... --logs DIR_OR_ARCHIVE_OR_PARQUET...
 MEASURED: dict[Tier, tuple[int, int]] = {
-    Tier.BUILDER: (61, 61),
-    Tier.EXIT: (71, 72),
-    Tier.NEAR: (146, 151),
-    Tier.FAR: (17, 17),
-    Tier.CLASSED: (3, 3),
-    Tier.SILENT: (9, 9),
-    Tier.SYMPTOM: (4, 4),
-    Tier.LOOKS: (0, 2),
-    Tier.LAST: (0, 3),
+    Tier.BUILDER: (170, 171),
+    Tier.EXIT: (192, 195),
+    Tier.NEAR: (309, 321),
+    Tier.FAR: (24, 26),
+    Tier.CLASSED: (6, 8),
+    Tier.SILENT: (27, 28),
+    Tier.SYMPTOM: (53, 57),
+    Tier.LOOKS: (2, 9),
+    Tier.LAST: (13, 19),
 }
 
 NOTHING = 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from logparse.diagnosis.command import failed_command
 from logparse.diagnosis.confidence import NOTHING, confidence
@@ -77,8 +78,11 @@ def diagnosis_of(build: Build, verdict: Verdict, book: RuleBook) -> Diagnosis:
         candidates=_candidates(build, verdict, root),
         subject=subject,
         fingerprint=fingerprint(verdict.cause, _said(verdict, subject, root)),
-        command=failed_command(
-            build, root=root.text if root else "", rule=verdict.rule.id if verdict.rule else ""
+        find_command=partial(
+            failed_command,
+            build,
+            root=root.text if root else "",
+            rule=verdict.rule.id if verdict.rule else "",
         ),
     )
 

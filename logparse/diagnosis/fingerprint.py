@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from logparse.diagnosis.needed import Needed, needed
 from logparse.secrets import MASK, mask
 
 __all__ = ["fingerprint", "identity", "masked", "unwrapped"]
@@ -19,10 +21,33 @@ __all__ = ["fingerprint", "identity", "masked", "unwrapped"]
 _VERSION = "v1"
 """Changes when the masks do, since every fingerprint changes with them."""
 
-# In this order: each mask may rely on what the earlier ones took away.
-_MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), mask)
-    for pattern, mask in (
+
+class _Mask(NamedTuple):
+    """What is put in the place of a variable part.
+
+    Parameters
+    ----------
+    pattern
+        Matches such a part.
+    name
+        What is put there.
+    digit, needed
+        Whether a text must hold a digit for that, and which words. To look for them costs a tenth of what the
+        pattern does.
+    """
+
+    pattern: re.Pattern[str]
+    name: str
+    digit: bool
+    needed: Needed
+
+
+_DIGIT = re.compile(r"\d")
+
+# In this order: each mask may rely on what the earlier ones took away. One that says "\d" needs a digit.
+_MASKS: tuple[_Mask, ...] = tuple(
+    _Mask(re.compile(pattern), name, r"\d" in pattern, needed(pattern))
+    for pattern, name in (
         # A time stamp in front, of the tool or of a CI system.
         (
             r"^\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d[\d:.,]{0,13}Z?(?:[+-]\d\d:?\d\d)?\]?\s{0,4}",
@@ -52,7 +77,7 @@ _MASKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(line|column|pid|port|process|exit status|after) \d{1,9}\b", r"\1 <n>"),
         (r"\b\d{1,9}(?:\.\d{1,9})?\s?(?:ms|s|sec|seconds|[kKMGT]?i?B|bytes|MiB|KB|MB|GB)\b", "<n>"),
         (r"(?<![\w.<>=~^@-])\d{3,18}(?![\w.])", "<n>"),
-        (r"\s{1,256}", " "),
+        (r"\s{2,256}|[^\S ]", " "),
     )
 )
 
@@ -65,8 +90,10 @@ def masked(text: str) -> str:
     """`text` with its variable parts replaced by names in angle brackets."""
     # A secret may reach beyond what counts: it is masked before the rest is cut off.
     text = mask(text[:_LOOKED_AT])[:_LONGEST]
-    for pattern, name in _MASKS:
-        text = pattern.sub(name, text)
+    digit = _DIGIT.search(text) is not None
+    for one in _MASKS:
+        if (digit or not one.digit) and one.needed.is_in(text):
+            text = one.pattern.sub(one.name, text)
     return text.strip()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from logparse.diagnosis.echo import is_echo
 from logparse.diagnosis.lines import named, shown
 from logparse.diagnosis.rules import Role, Rule, RuleBook, default_rules, patience_of
-from logparse.diagnosis.sieve import Sieve, sieves_of
+from logparse.diagnosis.sieve import Setting, Sieve, sieves_of
 from logparse.model import Build, Message, Outcome, Step
 
 __all__ = ["messages"]
@@ -47,11 +47,10 @@ def _of_step(
 ) -> list[Message]:
     found: list[Message] = []
     instruction = step.text
-    patience = patience_of(build.log)
-    barred = sieve.barred(instruction, patience)
+    setting = Setting(instruction, patience_of(build.log))
     for row, held in sieve.literals.rows(build.transcript, step.outputs):
-        matches = sieve.match(held, row.text, barred, patience) if not is_echo(row.text) else ()
-        if not matches:
+        matches = setting.matches(sieve.chosen(held)[0], row.text)
+        if not matches or is_echo(row.text):
             continue
         rule, subject = max(matches, key=lambda match: _key(match[0]))
         severity = "error" if failed and rule.role is not Role.WARNING else "warning"

@@ -10,6 +10,7 @@ rule is shown. What both of them miss is ended by the time-outs of :mod:`~logpar
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 import regex
 
+from logparse.diagnosis.needed import TOKEN
 from logparse.diagnosis.rule import SUBJECTS
 
 __all__ = ["COSTLY", "LONGEST_LINE", "LONGEST_PATTERN", "costly_line", "flaw"]
@@ -33,17 +35,7 @@ _MOST = 10_000
 """The highest count of a repetition, and the characters that fixed repetitions may come to when a pattern is
 compiled, which writes them out."""
 
-_TOKEN = regex.compile(
-    r"(?P<escape>\\(?:[pPN]\{[^{}]{1,64}\}|.))"
-    r"|(?P<set>\[\^?\]?(?:\[:\^?\w{1,16}:\]|\\.|[^\]\\])*+\])"
-    r"|(?P<open>\((?:\?(?:P<(?P<name>\w{1,64})>|(?P<kind><?[=!]|[:>])|(?P<flags>[ims-]{1,4})[:)])|(?!\?)))"
-    r"|(?P<close>\))"
-    r"|(?P<or>\|)"
-    r"|(?P<count>[*+?]|\{(?:\d{1,12}(?:,\d{0,12})?|,\d{1,12})\})(?P<mode>[+?])?"
-    r"|(?P<other>.)",
-    regex.DOTALL,
-)
-_Tokens: TypeAlias = "Sequence[regex.Match[str]]"
+_Tokens: TypeAlias = "Sequence[re.Match[str]]"
 _Thing = TypeVar("_Thing")
 
 
@@ -73,7 +65,7 @@ def flaw(pattern: str) -> str | None:
     if len(pattern) > LONGEST_PATTERN:
         return f"it is {len(pattern)} characters long; make rules of at most {LONGEST_PATTERN} of it"
     try:
-        _check(list(_TOKEN.finditer(pattern)))
+        _check(list(TOKEN.finditer(pattern)))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             regex.compile(pattern)
@@ -154,7 +146,7 @@ def _item(tokens: _Tokens, place: int, depth: int) -> tuple[int, _Part]:
     return place, part
 
 
-def _check_atom(token: regex.Match[str]) -> None:
+def _check_atom(token: re.Match[str]) -> None:
     """Refuse what is no character, and what searches in ways of its own."""
     start, text = token.start(), token[0]
     if token["count"] is not None:
@@ -172,7 +164,7 @@ def _check_atom(token: regex.Match[str]) -> None:
         raise _FlawError(f"the {text!r} at {start} stands alone; write \\{text} for the character")
 
 
-def _repeated(part: _Part, count: regex.Match[str]) -> _Part:
+def _repeated(part: _Part, count: re.Match[str]) -> _Part:
     text, mode = count["count"], count["mode"]
     least, most = _bounds(text)
     if most is None:
@@ -271,7 +263,7 @@ def _lines(pattern: str, samples: Sequence[str], length: int) -> Iterator[str]:
 def _skeleton(pattern: str) -> tuple[str, list[int]]:
     """A text of the pattern's characters in their order, and where in it a group or a repetition begins."""
     text, places = "", [0]
-    for token in _TOKEN.finditer(pattern):
+    for token in TOKEN.finditer(pattern):
         if token["set"] is not None:
             text += next((c for c in token[0][1:-1] if c.isalnum()), token[0].strip("[]^\\")[:1])
         elif token["escape"] is not None:

@@ -16,6 +16,7 @@ Every score is a sum of named parts, so that it can be accounted for.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from logparse.diagnosis.rules import Patience, Pick, Role, Rule, RuleBook
 from logparse.diagnosis.tolerated import recovery
 from logparse.secrets import mask
 
-__all__ = ["COMMON_EXITS", "Found", "Part", "beaten", "inherited", "rank", "warnings"]
+__all__ = ["COMMON_EXITS", "Found", "Part", "beaten", "inherited", "rank", "says_nothing", "warnings"]
 
 _BETWEEN = 3
 """Lines that may stand between two complaints of a tool that goes on after the first."""
@@ -40,6 +41,8 @@ _EXIT_BONUS, _COMMON_EXIT_BONUS, _RED_BONUS = 8.0, 4.0, 1.0
 _TOLERATED = 40.0
 """What a cause loses that the step went on behind: a line that clearly looks like an error beats it then."""
 _NEAR, _PER_DOUBLING, _FARTHEST = 4, 6.5, 48.0
+_SENTENCE = re.compile(r"(?>.*?[^\W\d_]{2})(?:(?>.*?[\s:,(]).*?[^\W\d_]{2}|.*?\.\w{1,8}\b)")
+"""Two words or more, or a word and a file. Of each the first place does, so none is left again."""
 _EXPLAINS = "it explains the line that would have been chosen"
 
 
@@ -229,9 +232,16 @@ def _last(last: Lookalike) -> Found:
         return Found(row, last.harmless, {}, (Part("role", points, words),), False, row.place, 0)
     if looks.says_well(row.text):
         part = Part("last", _WELL, "it is the last line, but it says that all is well")
+    elif not _SENTENCE.match(row.text):
+        part = Part("last", _WELL, "it is the last line, but a word or a number alone tells nothing")
     else:
         part = Part("last", _LAST, "it is the last line")
     return Found(row, None, {}, (part,), False, row.place, 0)
+
+
+def says_nothing(found: Found) -> bool:
+    """Whether a candidate is the last line for want of a better one, and that line tells nothing."""
+    return found.rule is None and found.parts[0].name == "last" and found.parts[0].points <= _WELL
 
 
 def _around(evidence: Evidence, row: Row, distance: int) -> tuple[Part, ...]:

@@ -18,7 +18,7 @@ from logparse.diagnosis import looks
 from logparse.diagnosis.echo import is_echo
 from logparse.diagnosis.lines import Row, count, rows, rows_backwards
 from logparse.diagnosis.rules import Patience, Pick, Rule, RuleBook
-from logparse.diagnosis.sieve import Sieves, sieves_of
+from logparse.diagnosis.sieve import Setting, Sieves, sieves_of
 from logparse.model import Span, Transcript
 
 __all__ = ["Evidence", "Lookalike", "Run", "search", "warned"]
@@ -106,17 +106,19 @@ def search(
     evidence = Evidence(transcript, spans, count(transcript, spans))
     sieves = sieves_of(book)
     sieve = sieves.suspicious
-    barred = sieve.barred(instruction, patience)
+    setting = Setting(instruction, patience)
     suspects: list[Row] = []
     for row, held in sieve.literals.rows(transcript, spans):
-        if is_echo(row.text):
-            continue
-        matches = sieve.match(held, row.text, barred, patience)
-        for rule, subject in matches:
-            told = _announced(evidence, row) if rule.pick is Pick.NEXT else row
-            if told is not None:
-                _extend(evidence, rule, told, subject)
-        if not matches and sieve.has_other(held):
+        asked, other = sieve.chosen(held)
+        matches = setting.matches(asked, row.text) if asked else ()
+        if matches:
+            if is_echo(row.text):
+                continue
+            for rule, subject in matches:
+                told = _announced(evidence, row) if rule.pick is Pick.NEXT else row
+                if told is not None:
+                    _extend(evidence, rule, told, subject)
+        elif other:
             suspects.append(row)
             if len(suspects) == _HELD:
                 suspects = [one.row for one in _latest(suspects, sieves, patience)]
@@ -186,7 +188,7 @@ def _latest(suspects: Sequence[Row], sieves: Sieves, patience: Patience | None) 
     kept = {True: 0, False: 0}
     for row in reversed(suspects):
         worth = looks.worth(row.text)
-        if not worth:
+        if not worth or is_echo(row.text):
             continue
         rule = sieves.harmless(row.text, patience)
         kept[rule is None] += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -10,10 +10,13 @@ from logparse.diagnosis import looks
 from logparse.diagnosis.literals import Literals
 from logparse.diagnosis.rules import ANY, Patience, Role, Rule, RuleBook
 
-__all__ = ["Match", "Sieve", "Sieves", "sieves_of"]
+__all__ = ["Match", "Setting", "Sieve", "Sieves", "sieves_of"]
 
 Match = tuple[Rule, dict[str, str]]
 """A rule that recognises a line, with what the line names."""
+
+_REMEMBERED, _FEW = 4096, 16
+"""Lists of literals in a line of which it is remembered what rules they call for, and the literals of one."""
 
 
 class Sieve:
@@ -22,64 +25,74 @@ class Sieve:
     Parameters
     ----------
     rules
-        The rules to choose from.
+        The rules to choose from, in the order in which they are to be asked.
     others
         What else makes a line worth a look.
+    much
+        As of :class:`~logparse.diagnosis.literals.Literals`.
     """
 
-    def __init__(self, rules: Iterable[Rule], others: Sequence[str] = ()) -> None:
-        self._rules = sorted(rules, key=lambda rule: rule.id)
+    def __init__(self, rules: Iterable[Rule], others: Sequence[str] = (), *, much: bool = True) -> None:
+        self._rules = tuple(rules)
         asked: dict[str, set[int]] = {literal: set() for literal in others}
         for number, rule in enumerate(self._rules):
             for anchor in rule.anchors:
                 asked.setdefault(anchor, set()).add(number)
-        self.literals = Literals(list(asked))
+        self.literals = Literals(list(asked), much=much)
         """Finds the lines."""
         self._asked = [sorted(numbers) for numbers in asked.values()]
         self._others = len(others)
-        self._conditional = [n for n, rule in enumerate(self._rules) if rule.instruction is not None]
+        self._chosen: dict[tuple[int, ...], tuple[tuple[Rule, ...], bool]] = {}
 
-    def has_other(self, held: Sequence[int]) -> bool:
-        """Whether a line that holds these literals holds one of the others."""
-        return min(held) < self._others
+    def asked(self, text: str) -> tuple[Rule, ...]:
+        """The rules to show a text."""
+        held = self.literals.held(text)
+        return self.chosen(held)[0] if held else ()
 
-    def barred(self, instruction: str, patience: Patience | None = None) -> frozenset[int]:
-        """The numbers of those rules that do not hold for an instruction."""
-        return frozenset(
-            number for number in self._conditional if not self._rules[number].applies(instruction, patience)
-        )
-
-    def match(
-        self,
-        held: Sequence[int],
-        text: str,
-        barred: Collection[int] = (),
-        patience: Patience | None = None,
-    ) -> list[Match]:
-        """The rules that recognise a line.
-
-        Parameters
-        ----------
-        held
-            The literals it holds.
-        text
-            The line.
-        barred
-            The rules that do not hold here, see :meth:`barred`.
-        patience
-            What is known of rules that time out on this log.
-        """
-        numbers = self._asked[held[0]]
-        if len(held) > 1:
+    def chosen(self, held: Sequence[int]) -> tuple[tuple[Rule, ...], bool]:
+        """The rules to show a line that holds these literals, and whether it holds one of the others."""
+        key = tuple(held)
+        chosen = self._chosen.get(key)
+        if chosen is None:
             numbers = sorted({number for literal in held for number in self._asked[literal]})
+            chosen = tuple(self._rules[number] for number in numbers), min(held) < self._others
+            if len(self._chosen) >= _REMEMBERED:
+                self._chosen.clear()
+            if len(key) <= _FEW:
+                self._chosen[key] = chosen
+        return chosen
+
+
+class Setting:
+    """What rules are asked beside a line: whether they hold for an instruction, which is found out but once.
+
+    Parameters
+    ----------
+    instruction
+        The instruction that the lines come from.
+    patience
+        What is known of rules that time out on this log.
+    """
+
+    def __init__(self, instruction: str, patience: Patience | None = None) -> None:
+        self._instruction = instruction
+        self._patience = patience
+        self._holds: dict[str, bool] = {}
+
+    def matches(self, rules: Iterable[Rule], text: str) -> list[Match]:
+        """Those of some rules that recognise a line."""
         found = []
-        for number in numbers:
-            if number not in barred:
-                rule = self._rules[number]
-                subject = rule.read(text, patience)
-                if subject is not None:
-                    found.append((rule, subject))
+        for rule in rules:
+            subject = rule.read(text, self._patience)
+            if subject is not None and (rule.instruction is None or self._hold(rule)):
+                found.append((rule, subject))
         return found
+
+    def _hold(self, rule: Rule) -> bool:
+        holds = self._holds.get(rule.id)
+        if holds is None:
+            holds = self._holds[rule.id] = rule.applies(self._instruction, self._patience)
+        return holds
 
 
 class Sieves:
@@ -92,8 +105,9 @@ class Sieves:
     """
 
     def __init__(self, book: RuleBook) -> None:
-        self._output = book.output
+        self._output = sorted(book.output, key=lambda rule: rule.id)
         self._warnings = [rule for rule in book.output if rule.role is Role.WARNING]
+        self._builder = book.builder
 
     @cached_property
     def all(self) -> Sieve:
@@ -110,9 +124,19 @@ class Sieves:
         """
         return Sieve((rule for rule in self._output if rule.role is not Role.WARNING), looks.ANCHORS)
 
+    @cached_property
+    def builder(self) -> Sieve:
+        """Of the rules about the builder's closing words, the most telling first."""
+        return Sieve(self._builder, much=False)
+
+    @cached_property
+    def _harmless(self) -> Sieve:
+        return Sieve(self._warnings, much=False)
+
     def harmless(self, text: str, patience: Patience | None = None) -> Rule | None:
         """The rule that knows a line as a warning that builds go on behind, ``None`` if there is none."""
-        return next((rule for rule in self._warnings if rule.match(text, patience) is not None), None)
+        asked = self._harmless.asked(text)
+        return next((rule for rule in asked if rule.read(text, patience) is not None), None)
 
     def explaining(self, rule: Rule) -> list[Rule]:
         """The warnings that explain lines of a rule."""
@@ -124,6 +148,7 @@ _SIEVES: WeakKeyDictionary[RuleBook, Sieves] = WeakKeyDictionary()
 
 def sieves_of(book: RuleBook) -> Sieves:
     """The sieves of a rule book, the same at every call."""
-    if book not in _SIEVES:
-        _SIEVES[book] = Sieves(book)
-    return _SIEVES[book]
+    sieves = _SIEVES.get(book)
+    if sieves is None:
+        sieves = _SIEVES[book] = Sieves(book)
+    return sieves

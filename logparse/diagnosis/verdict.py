@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from logparse.diagnosis.command.ended import failed_tool
 from logparse.diagnosis.confidence import Tier
 from logparse.diagnosis.echo import without_command
 from logparse.diagnosis.far import explained
 from logparse.diagnosis.lines import Row, rows_backwards
-from logparse.diagnosis.ranking import COMMON_EXITS, Found, inherited, rank, warnings
+from logparse.diagnosis.ranking import COMMON_EXITS, Found, inherited, rank, says_nothing, warnings
 from logparse.diagnosis.root_line import Evidence, search
 from logparse.diagnosis.rules import UNKNOWN, Role, Rule, RuleBook, patience_of
+from logparse.diagnosis.sieve import sieves_of
 from logparse.diagnosis.tolerated import forgiven
 from logparse.model import Build, Kind, Span, Step
 
@@ -37,6 +39,11 @@ _VAGUE_EXITS = COMMON_EXITS | {100, 128}
 _COMPOSE = re.compile(rb"(?:ERROR: )?Service '[^'\n]{1,256}' failed to build ?: ?\Z")
 """How version 1 of Docker Compose introduces the builder's closing words."""
 _COMPOSE_LONGEST = 512
+_LAST_WORDS = re.compile(
+    r"""\becho\s{1,8}(?P<quote>["']?)(?P<text>[^"'$;&|<>\\\n]{1,200}?)(?P=quote)\s{0,8}1?>&2\s{0,8}(?:;|&&)"""
+    r"""\s{0,8}exit\s{1,8}[1-9]"""
+)
+"""A message of an instruction's own before it leaves with a failure."""
 
 
 @dataclass(slots=True)
@@ -150,7 +157,7 @@ class _Case:
     def _programs(self) -> tuple[Span, ...]:
         """What programs printed, without what Docker Compose writes before the builder's closing words."""
         build = self.build
-        spans = self.step.outputs if self.step is not None else self._outputs()
+        spans = (self.step.outputs or self._unplaced()) if self.step is not None else self._outputs()
         if not spans or build.failure is None or spans[-1].end != build.failure.span.start:
             return spans
         start, end = spans[-1]
@@ -165,6 +172,13 @@ class _Case:
         elements = self.build.tape.elements(self.build.first, self.build.last)
         return tuple(Span(element.start, element.end) for element in elements if element.kind in kinds)
 
+    def _unplaced(self) -> tuple[Span, ...]:
+        """What stands in the failing step and is not known as output, as where indentation was lost."""
+        if self.step is None:
+            return ()
+        since, until = self.step.header_end, self.step.end
+        return tuple(span for span in self._outputs() if since <= span.start and span.end <= until)
+
     def _last_row(self) -> Row | None:
         """The last line of the build."""
         tape, first, last = self.build.tape, self.build.first, self.build.last
@@ -178,14 +192,15 @@ class _Case:
         wrapped = None
         for row in words:
             text = without_command(row.text)
-            for rule in self.book.builder:
-                subject = rule.match(text, self.patience)
+            for rule in sieves_of(self.book).builder.asked(text):
+                subject = rule.read(text, self.patience)
                 if subject is None:
                     continue
                 context = rule.named_in(self.instruction, self.patience)
                 if context is None:
                     continue
-                verdict = Verdict(Tier.BUILDER, row, rule, rule.cause, context | subject, closing=True)
+                tier = Tier.BUILDER if rule.role is Role.CAUSE else Tier.LAST
+                verdict = Verdict(tier, row, rule, rule.cause, context | subject, closing=True)
                 if rule.role is Role.CAUSE:
                     self._turn(f"The rule {rule.id} knows the builder's closing words.")
                     return verdict
@@ -223,8 +238,20 @@ class _Case:
             self._turn("Nothing was printed: the last line of the log is taken.")
             if not self.words:
                 return Verdict(Tier.LAST, self._last_row())
+            closed = self._builder(self.words)
+            if closed.tier is Tier.BUILDER:
+                return closed
             says = f"{self.instruction}\n{self.build.exit_code}" if self.instruction else ""
             return Verdict(Tier.LAST, self.words[0], says=says)
+        if self.words and says_nothing(found[0]):
+            said = _LAST_WORDS.search(self.instruction)
+            last_words = self._saying(said["text"], spans) if said is not None else None
+            if said is not None and last_words is not None:
+                self._turn("The instruction itself prints this line before it leaves.")
+                return self._hinted(Verdict(Tier.LAST, last_words, others=found, says=said["text"]))
+            self._turn("The last line says nothing of a failure: the builder's closing words say more.")
+            says = f"{self.instruction}\n{self.build.exit_code}" if self.instruction else ""
+            return self._hinted(Verdict(Tier.LAST, self.words[0], others=found, says=says))
         verdict = self._best(found)
         if verdict.rule is None and self.build.failure is None:
             # Some daemons leave out the words by which their messages are told from a program's.
@@ -233,6 +260,11 @@ class _Case:
             closed = self._builder(last) if last else verdict
             return closed if closed.rule is not None else verdict
         return verdict if verdict.rule is not None else self._hinted(verdict)
+
+    def _saying(self, text: str, spans: Sequence[Span]) -> Row | None:
+        """The last line with some words, which may stand behind those of another program."""
+        backwards = rows_backwards(self.build.transcript, spans)
+        return next((row for row in backwards if row.text.rstrip().endswith(text)), None)
 
     def _best(self, found: Sequence[Found]) -> Verdict:
         best = found[0]
@@ -262,4 +294,8 @@ class _Case:
             if subject is not None and subject.get("code", str(exit_code)) == str(exit_code):
                 self._turn(f"The rule {rule.id} names the cause from the command.")
                 return replace(verdict, tier=Tier.SYMPTOM, rule=rule, cause=rule.cause, subject=subject)
-        return verdict
+        tool = failed_tool(self.build, verdict.row.text if verdict.row is not None else "")
+        if tool is None or not tool.cause:
+            return verdict
+        self._turn(f"No rule knows the line; the command that failed is {tool.name}, which names the cause.")
+        return replace(verdict, cause=tool.cause)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from logparse.dockerfile.matching import match
 from logparse.dockerfile.reading import Dockerfile, Instruction, Place, read_dockerfile
 from logparse.model import Build, FailedCommand, Kind, Step
-from logparse.text import printable
+from logparse.text import plain
 
-__all__ = ["locate", "printed_dockerfile"]
+__all__ = ["locate", "printed_dockerfile", "printed_parts"]
 
 # Of the lines that a failure repeats, those of the instruction are marked.
 _MARKED = re.compile(rb"^ {0,8}(\d{1,9}) \| >>>(?: ([^\r\n]{0,65536}))?", re.MULTILINE)
@@ -24,9 +25,23 @@ def printed_dockerfile(build: Build) -> Dockerfile | None:
     Dockerfile or None
         With that instruction alone; ``None`` if the log has no such lines.
     """
-    data = build.transcript.data
     step = build.failing_step
     found: Dockerfile | None = None
+    for found in printed_parts(build):
+        if step is not None and step.lines is not None and step.lines[0] == found.first_line:
+            break
+    return found
+
+
+def printed_parts(build: Build) -> Iterator[Dockerfile]:
+    """Read all instructions that a log repeats: those that a failure or a warning is about.
+
+    Yields
+    ------
+    Dockerfile
+        With one instruction each.
+    """
+    data = build.transcript.data
     for start, end in (element[1:] for element in build.tape.of_kind(Kind.EXCERPT, build.first, build.last)):
         marked = [(int(line[1]), line[2] or b"") for line in _MARKED.finditer(data, start, end)]
         if not marked:
@@ -34,11 +49,8 @@ def printed_dockerfile(build: Build) -> Dockerfile | None:
         first = marked[0][0]
         text = b"\n".join(line for place, (number, line) in enumerate(marked) if number == first + place)
         name = _MARKED_IN.match(data, start, end)
-        path = printable(name[1].decode("utf-8", "surrogateescape")) if name is not None else None
-        found = read_dockerfile(text.decode("utf-8", "replace"), path, first_line=first, whole=False)
-        if step is not None and step.lines is not None and step.lines[0] == first:
-            break
-    return found
+        path = plain(name[1]) if name is not None else None
+        yield read_dockerfile(text.decode("utf-8", "replace"), path, first_line=first, whole=False)
 
 
 def locate(

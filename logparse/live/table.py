@@ -48,10 +48,9 @@ def show(progress: Progress, log: str | None) -> None:
     build = progress.build
     if build is not None and progress.ended:
         line = Text(build.outcome.value.upper(), f"bold {_OUTCOMES.get(build.outcome, 'yellow')}")
-        seconds = progress.seconds
-        line.append(
-            f"  {len(progress.ended)} steps" + ("" if seconds is None else f" in {in_words(seconds)}")
-        )
+        count, seconds = len(progress.ended), progress.seconds
+        line.append(f"  {count} step{'s' if count > 1 else ''}")
+        line.append("" if seconds is None else f" in {in_words(seconds)}")
         _errors.print(line)
     if log is not None:
         _errors.print(_safe(f"Saved in {printable(log)}", "dim"), soft_wrap=True)

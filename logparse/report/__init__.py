@@ -3,12 +3,20 @@
 from logparse.report.elements import ShownElement, shown_elements
 from logparse.report.events import has_events, shown_events
 from logparse.report.parquet import export
-from logparse.report.rows import diagnosis_row, element_rows, pull_rows, step_row, step_rows
+from logparse.report.rows import (
+    diagnosis_row,
+    element_rows,
+    explanation_row,
+    pull_rows,
+    step_row,
+    step_rows,
+)
 
 __all__ = [
     "ShownElement",
     "diagnosis_row",
     "element_rows",
+    "explanation_row",
     "export",
     "has_events",
     "pull_rows",

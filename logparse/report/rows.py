@@ -8,15 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from logparse.model import Build, Diagnosis, Line, Step, Timing
+from logparse.diagnosis import Explanation
+from logparse.diagnosis.command import shown_command
+from logparse.dockerfile import Dockerfile, Found, Place, find_failure
+from logparse.model import Build, Diagnosis, Evidence, Line, Step, Timing
 from logparse.report.elements import shown_elements
 from logparse.secrets import mask
 
-__all__ = ["diagnosis_row", "element_rows", "pull_rows", "step_row", "step_rows"]
+__all__ = ["diagnosis_row", "element_rows", "explanation_row", "pull_rows", "step_row", "step_rows"]
 
 
-def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
+def diagnosis_row(diagnosis: Diagnosis, *, dockerfile: Dockerfile | None = None) -> dict[str, Any]:
     """Give a diagnosis as one object, secrets masked.
+
+    Parameters
+    ----------
+    diagnosis
+        Any diagnosis.
+    dockerfile
+        The Dockerfile that was built, for the places in it. Without one the log itself may tell them.
 
     Returns
     -------
@@ -25,12 +35,27 @@ def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
         the log at once, so that which lines are this one's is a guess), ``owner``, ``name``, ``commit``,
         ``builder``, ``outcome``, ``cut_line`` (where the log was cut, counted from 1 by line feeds; ``None``
         if the build came to its end in it), ``step`` (``number``, ``total``, ``stage``, ``instruction``,
-        ``text``; or ``None``), ``exit_code``, ``cause``, ``title``, ``role_owner``, ``retry``,
-        ``confidence`` (0 to 1), ``root_line`` (``number``, counted from 1 by line feeds, and ``text``; or
-        ``None``), ``candidates`` (the same with ``cause`` and ``confidence``), ``subject``, ``fingerprint``,
-        ``remedy``.
+        ``text``; or ``None``), ``place``, ``command``, ``exit_code``, ``cause``, ``title``, ``role_owner``,
+        ``retry``, ``confidence`` (0 to 1), ``root_line`` (``number``, counted from 1 by line feeds, and
+        ``text``; or ``None``), ``candidates`` (the same with ``cause`` and ``confidence``), ``subject``,
+        ``fingerprint``, ``remedy``.
+
+        ``place`` is where the failing instruction stands in its Dockerfile: ``file`` (as it was given, or as
+        the log calls it), ``line``, ``column``, ``end_line``, ``end_column`` (all counted from 1, columns in
+        characters, the last one behind the end; columns are ``None`` where only lines are known) and
+        ``source``: ``given`` if it is from a Dockerfile that was given, ``log`` if the log tells it. It is
+        ``None`` if nothing tells.
+
+        ``command`` is the command of a ``RUN`` that failed, or ``None``: ``text``; ``start`` and ``end``
+        (where it is in the step's ``text``, in characters; ``None`` where it is not in there, as with a
+        here-document); ``index`` and ``count`` (0-based place among the step's commands, and how many these
+        are); ``tool`` (the program that does the work); ``evidence`` (what tells that it was this one, an
+        :class:`~logparse.model.Evidence`); ``guess`` (whether nothing but its place does); ``confidence`` (0
+        to 1); ``meaning`` (what the exit code says of this program, where its manual tells); ``others`` (the
+        other commands that can have ended the step); ``place`` (the same of the command; ``None`` where only
+        the instruction's is known).
     """
-    build = diagnosis.build
+    build, found = diagnosis.build, find_failure(diagnosis, dockerfile)
     return {
         **_identity(build),
         "owner": build.log.owner,
@@ -40,6 +65,8 @@ def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
         "outcome": build.outcome.value,
         "cut_line": build.cut_line,
         "step": _step(diagnosis.step),
+        "place": None if found is None else _place(found.instruction, found),
+        "command": _command(diagnosis, found),
         "exit_code": diagnosis.exit_code,
         "cause": diagnosis.cause,
         "title": diagnosis.title,
@@ -54,6 +81,42 @@ def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
         "subject": {key: mask(value) for key, value in diagnosis.subject.items()},
         "fingerprint": diagnosis.fingerprint,
         "remedy": None if diagnosis.remedy is None else mask(diagnosis.remedy),
+    }
+
+
+def explanation_row(explanation: Explanation) -> dict[str, Any]:
+    """Give the account of a diagnosis as one object, secrets masked.
+
+    Returns
+    -------
+    dict
+        ``tier`` (the way to the verdict, by which its confidence was measured; ``None`` for a build that did
+        not fail), ``turns`` (that way, a sentence a turn) and ``considered``: all lines that were weighed,
+        the root line first, then the others, best first. Of each ``number`` and ``text`` of the line,
+        ``rule`` and ``cause`` (ids), ``role``, ``score``, ``parts`` of that (``name``, ``points``,
+        ``words``), ``count`` (lines near each other that it stands for), ``chosen``, ``why``. See
+        :class:`logparse.diagnosis.Considered`.
+    """
+    return {
+        "tier": None if explanation.tier is None else explanation.tier.value,
+        "turns": [mask(turn) for turn in explanation.turns],
+        "considered": [
+            {
+                **(_line(one.line) or {}),
+                "rule": one.rule,
+                "cause": one.cause,
+                "role": one.role,
+                "score": one.score,
+                "parts": [
+                    {"name": part.name, "points": round(part.points, 1), "words": mask(part.words)}
+                    for part in one.parts
+                ],
+                "count": one.count,
+                "chosen": one.chosen,
+                "why": mask(one.why),
+            }
+            for one in explanation.considered
+        ],
     }
 
 
@@ -192,6 +255,31 @@ def _step(step: Step | None) -> dict[str, Any] | None:
         "instruction": step.instruction,
         "text": mask(step.text),
     }
+
+
+def _command(diagnosis: Diagnosis, found: Found | None) -> dict[str, Any] | None:
+    if diagnosis.command is None or diagnosis.step is None:
+        return None
+    command = shown_command(diagnosis.command, diagnosis.step)
+    return {
+        "text": command.text,
+        "start": command.start,
+        "end": command.end,
+        "index": command.index,
+        "count": command.count,
+        "tool": command.tool,
+        "evidence": command.evidence.value,
+        "guess": command.evidence is Evidence.ORDER,
+        "confidence": command.confidence,
+        "meaning": command.meaning,
+        "others": list(command.others),
+        "place": None if found is None or found.command is None else _place(found.command, found),
+    }
+
+
+def _place(place: Place, found: Found) -> dict[str, Any]:
+    file = None if place.file is None else mask(place.file)
+    return {**place._asdict(), "file": file, "source": "log" if found.in_log else "given"}
 
 
 def _stage(step: Step) -> str | None:

@@ -38,6 +38,8 @@ _MACHINE_KNOT = 7
 _MACHINE_SPREAD, _MACHINE_KEPT = 0.35, 0.7
 """How slow the machine is: builds from knot to knot, standard deviation, correlation of neighbours."""
 _LARGEST_NOISE = 3.0
+_FAR = 4.0
+"""Standard deviations up to which a build counts in full where changes are looked for."""
 _TOLD_ANEW, _SMALLEST = 0.02, 1e-9
 """Share of what builds say about a jump that nothing else explains, at least."""
 _OWN_NOISE = 0.35
@@ -287,12 +289,15 @@ class Density:
         """By how many standard deviations what takes long would jump before each build, shape (builds, n).
 
         The score test of a jump that the parameters lack (C. R. Rao, *Proc. Cambridge Philosophical Society*
-        44, 1948), with the others free to give way. 0 for what takes little.
+        44, 1948), with the others free to give way. 0 for what takes little. What is far off counts more here
+        than elsewhere: after a change, all builds are.
         """
         found = self._expect(parameters)
-        score = self._by_typical(found, *self._pulls(found))[:, self.long]
-        slope = self._by_typical(found, np.ones(len(score)), np.zeros(len(score)))
-        weight = self._weight(found)[:, None]
+        slope = self._by_typical(found, np.ones(len(found.off)), np.zeros(len(found.off)))
+        spread = np.sqrt(found.variance)
+        bounded = np.clip(found.off, -_FAR * spread, _FAR * spread)
+        score = -slope[:, self.long] * (bounded / found.variance)[:, None]
+        weight = 1 / found.variance[:, None]
         others = self._chain(slope)
         slope = slope[:, self.long]
         crossed = (slope * weight)[:, :, None] * others[:, None]

@@ -24,10 +24,12 @@ _JUMP, _JUMP_FREEDOM = 0.7, 1e6
 """By how much work changes where a change was found: about normal, in logarithms."""
 _SURE = 3.6
 """Standard deviations that a change must stand out to be looked at."""
-_WORTH = 5.0
+_WORTH = 4.0
 """By how much a change must raise the logarithm of the evidence: it may seem to be in many places."""
 _ALIKE = 6.0
 """Twice the difference of log-likelihoods below which a change may as well be of another piece."""
+_TRIES = 3
+"""Places that are looked at in vain before it is enough."""
 _NEAR = 2
 """Builds before and after a change in which the same piece does not change again."""
 _CHANGES, _BUILDS_EACH = 24, 10
@@ -215,25 +217,27 @@ class _Fitter:
         jumps = [Jump(build, piece, _EDIT, _EDIT_FREEDOM) for build, piece in self.pieces.edits()]
         density = Density(usual, self.builds, self.pieces.sums, jumps)
         found = _Found(density, *likeliest(density, density.start(self._start())), [])
-        while len(found.marks) < min(_CHANGES, 1 + self.builds // _BUILDS_EACH):
-            mark = self._change(found)
+        refused: list[_Mark] = []
+        while len(found.marks) < min(_CHANGES, 1 + self.builds // _BUILDS_EACH) and len(refused) < _TRIES:
+            mark = self._change(found, [*found.marks, *refused])
             if mark is None:
                 break
-            jumps = [*jumps, *(Jump(mark.build, int(each), _JUMP, _JUMP_FREEDOM) for each in mark.pieces)]
-            density = Density(usual, self.builds, self.pieces.sums, jumps)
+            tried = [*jumps, *(Jump(mark.build, int(each), _JUMP, _JUMP_FREEDOM) for each in mark.pieces)]
+            density = Density(usual, self.builds, self.pieces.sums, tried)
             start = np.append(found.top, np.zeros(len(mark.pieces)))
             changed = _Found(density, *likeliest(density, start), [*found.marks, mark])
             if changed.evidence() < found.evidence() + _WORTH:
-                break
-            found = changed
+                refused.append(mark)
+            else:
+                found, jumps = changed, tried
         return found
 
-    def _change(self, found: _Found) -> _Mark | None:
+    def _change(self, found: _Found, known: Sequence[_Mark]) -> _Mark | None:
         """The place where a jump would explain most, with the pieces that it may be of."""
         pulls = np.abs(found.density.pulls(found.top, found.information))
         runs = self.runs[:-1]
         pulls[(runs < _RUNS_BEFORE) | (self.runs[-1] - runs < _RUNS_BEHIND)] = 0.0
-        for mark in found.marks:
+        for mark in known:
             pulls[max(mark.build - _NEAR, 0) : mark.build + _NEAR + 1, mark.pieces] = 0.0
         build, piece = np.unravel_index(int(pulls.argmax()), pulls.shape)
         certainty = float(pulls[build, piece])

@@ -67,3 +67,26 @@ def test_without_durations_nothing_is_made_up():
 
 def test_no_builds_give_empty_frames():
     assert len(step_costs(estimate([]))) == len(build_costs(estimate([]))) == 0
+
+
+def test_a_step_that_always_came_from_the_cache_has_a_row():
+    builds = [build(5.0, *STEPS, cached=3, number=number) for number in range(4)]
+    made = step_costs(estimate(builds)).set_index("text")
+    install = made.loc["RUN pip install -r requirements.txt"]
+    assert (install["builds"], install["runs"], install["cached_share"]) == (4, 0, 1.0)
+    assert math.isnan(install["seconds"])
+    assert install["reason"] == "it always came from the cache"
+    assert set(made.index[made["reason"].notna()]) == {"COPY requirements.txt .", install.name}
+    assert made["share"].sum() == pytest.approx(1)
+
+
+def test_the_slowest_step_is_one_that_ran():
+    builds = [build(5.0, *STEPS, cached=3, number=number) for number in range(4)]
+    found = build_costs(estimate(builds))
+    assert set(found["slowest_step"]) == {"RUN make"}
+    assert set(found["slowest_source"]) == {"estimated"}
+
+
+def test_what_is_not_known_has_its_reason():
+    builds = [build(None, *STEPS, number=number) for number in range(3)]
+    assert set(step_costs(estimate(builds))["reason"]) == {"the build's start and finish are not known"}

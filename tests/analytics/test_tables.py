@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -11,6 +14,7 @@ import pytest
 
 from logparse import SCHEMAS, Log, Outcome, Status, parse, tables
 from logparse.analytics import SCHEMA_VERSION, batches, describe
+from logparse.model import Build, Evidence, Kind
 
 KEYS = {
     "builds": ["build_key"],
@@ -126,10 +130,97 @@ class TestRows:
         made = tables(parse(Log(data=b"Step 1/1 : FROM a\n", path="\udcff.log")))
         assert made.builds["path"].to_pylist() == ["?.log"]
 
+    def test_owners_need_not_be_text(self):
+        log = Log(data=b"Step 1/1 : FROM a\n", owner="o\udcff", name="n", build_id="b")
+        made = tables(parse(log))
+        assert made.builds["owner"].to_pylist() == ["o?"]
+        assert made.steps["build_key"].to_pylist() == ["o?/n/b"]
+
+    def test_spans_and_bytes_are_those_of_each_step(self, recorded_builds, recorded_tables):
+        """Of whole logs as of those that something was taken away from, such as carriage returns."""
+        assert {build.transcript.is_whole for build in recorded_builds} == {True, False}
+        steps = [step for build in recorded_builds for step in build.steps]
+        spans = zip(
+            recorded_tables.steps["span_start"].to_pylist(),
+            recorded_tables.steps["span_end"].to_pylist(),
+            strict=True,
+        )
+        assert list(spans) == [tuple(step.log_span) for step in steps]
+        assert recorded_tables.steps["output_bytes"].to_pylist() == [len(step.output) for step in steps]
+
+    def test_a_build_has_all_bytes_of_its_elements(self, recorded_builds):
+        for build in recorded_builds:
+            sizes = [(kind, end - start) for kind, start, end in build.elements()]
+            assert build.size == sum(size for _, size in sizes)
+            assert build.unknown_bytes == sum(size for kind, size in sizes if kind is Kind.UNKNOWN)
+
+    def test_a_build_that_others_wrote_into_has_its_own_bytes(self):
+        data = b"".join(
+            b"%s | Step %d/2 : %s\n%s | what is this\n%s | \x20---> 0123456789ab\n"
+            % (who, number, what, who, who)
+            for number, what in ((1, b"FROM a"), (2, b"RUN b"))
+            for who in (b"web", b"db")
+        )
+        builds = parse(data)
+        assert len(builds) == 2
+        assert sum(build.size for build in builds) == len(data)
+        for build in builds:
+            assert build.size == sum(end - start for _, start, end in build.elements())
+
     def test_subjects_are_json_objects(self, recorded_tables):
         subjects = [text for text in recorded_tables.failures["subject"].to_pylist() if text]
         assert subjects
         assert all(isinstance(json.loads(text), dict) for text in subjects)
+
+
+class TestCommands:
+    """Which command of a failed step ended it."""
+
+    @staticmethod
+    def failure(instruction: str, output: str, code: int) -> dict[str, object]:
+        data = (
+            f"Step 1/2 : FROM a\n ---> 0123456789ab\nStep 2/2 : {instruction}\n"
+            f" ---> Running in ba9876543210\n{output}"
+            f"The command '/bin/sh -c {instruction.partition(' ')[2]}' returned a non-zero code: {code}\n"
+        )
+        [row] = tables(parse(data.encode())).failures.to_pylist()
+        return {name: row[name] for name in ("command", "command_tool", "command_evidence")}
+
+    def test_the_only_command_is_the_one(self):
+        assert self.failure("RUN sudo make all", "make: *** [all] Error 1\n", 2) == {
+            "command": "sudo make all",
+            "command_tool": "make",
+            "command_evidence": "only",
+        }
+
+    def test_the_shell_names_the_one_that_is_not_there(self):
+        assert self.failure("RUN echo a && nosuch --all", "a\n/bin/sh: 1: nosuch: not found\n", 127) == {
+            "command": "nosuch --all",
+            "command_tool": "nosuch",
+            "command_evidence": "shell",
+        }
+
+    def test_an_instruction_without_commands_has_none(self):
+        data = (
+            b"Step 1/2 : FROM a\n ---> 0123456789ab\nStep 2/2 : COPY x y\n"
+            b"COPY failed: file not found in build context or excluded by .dockerignore: stat x: file does not"
+            b" exist\n"
+        )
+        [row] = tables(parse(data)).failures.to_pylist()
+        assert [row[name] for name in row if name.startswith("command")] == [None] * 4
+
+    def test_secrets_in_it_are_masked(self):
+        row = self.failure("RUN curl --user me:hunter22 https://a.example/x", "curl: (6) no host\n", 6)
+        assert row["command"] == "curl --user *** https://a.example/x"
+
+    def test_recorded_failures_have_commands(self, recorded_tables):
+        rows = recorded_tables.failures.to_pylist()
+        with_command = [row for row in rows if row["command"] is not None]
+        assert len(with_command) > len(rows) / 2
+        for row in with_command:
+            assert row["instruction"] == "RUN"
+            assert row["command_evidence"] in set(Evidence)
+            assert 0 < row["command_confidence"] <= 1
 
 
 class TestPandas:
@@ -153,6 +244,21 @@ class TestBatches:
         for name, whole in recorded_tables.items():
             joined = pa.concat_tables([getattr(part, name) for part in parts]).unify_dictionaries()
             assert joined.to_pylist() == whole.to_pylist()
+
+    def test_builds_are_let_go(self):
+        """What is held of builds that were read are their rows."""
+        alive: weakref.WeakSet[Build] = weakref.WeakSet()
+
+        def read() -> Iterator[Build]:
+            for number in range(30):
+                [build] = parse(b"Step 1/1 : FROM a%d\n ---> 0123456789ab\n" % number)
+                alive.add(build)
+                yield build
+                del build
+                gc.collect()
+                assert len(alive) <= 2
+
+        assert [part.builds.num_rows for part in batches(read(), size=10)] == [10, 10, 10]
 
     def test_no_builds_are_one_empty_batch(self):
         [part] = batches([])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pandas as pd
 import pytest
 
 from logparse import Log, Outcome, Status, failure_causes, parse, step_timings
@@ -74,6 +75,17 @@ class TestFailureCauses:
         assert row["last_seen"] == NOON + timedelta(hours=2)
         assert row["example_build"] == "o/n0/b2"
         assert row["example_line"].startswith("ERROR: ")
+        assert row["example_command"] == "pip install x==9"
+
+    def test_an_example_is_one_build(self):
+        """Also where the newest one has neither a line nor a command."""
+        spoken = b"Step 1/2 : FROM a\n ---> 0123456789ab\nStep 2/2 : RUN x\n"
+        frame = failure_causes([build for one in (log(0, spoken), log(1, b"\n")) for build in parse(one)])
+        [row] = frame.to_dict("records")
+        assert row["cause"] == "unknown"
+        assert row["example_build"] == "o/n1/b1"
+        assert pd.isna(row["example_line"])
+        assert pd.isna(row["example_command"])
 
     def test_all_failures_are_there_and_shares_sum_to_one(self, recorded_builds):
         frame = failure_causes(recorded_builds)

@@ -42,9 +42,9 @@ def recorded() -> list[bytes]:
     return [log if log.endswith(b"\n") else log + b"\n" for log in logs if b"Step 1/" in log]
 
 
-def many_builds(size: int) -> bytes:
-    """Recorded logs one after another."""
-    logs = itertools.cycle(recorded())
+def many_builds(size: int, *, terminals: bool = True) -> bytes:
+    """Recorded logs one after another, those of terminals among them or not."""
+    logs = itertools.cycle([log for log in recorded() if terminals or b"\x1b[1A" not in log])
     made = bytearray()
     while len(made) < size:
         made += next(logs)

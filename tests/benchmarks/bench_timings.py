@@ -1,6 +1,13 @@
-"""Steps' seconds out of the durations of many builds: time, memory, and how honest the bars are.
+"""Steps' seconds out of the durations of many builds: how honest the bars are, time, and memory.
 
-Builds are made up: logs of the classic builder with 30 steps, of one image, with a start and a finish as the
+Run from the repository's root::
+
+    python -m tests.benchmarks.bench_timings             # all of it
+    python -m tests.benchmarks.bench_timings --fleets    # the recorded fleets only
+
+First the recorded fleets, beside their truth: ``science/spectra`` is held out. "Long" are steps of more than
+a second that ran to their end and whose durations are no group's. Then time and memory, of builds that are
+made up: logs of the classic builder with 30 steps, of one image, with a start and a finish as the
 API tells them. Each goes through :func:`logparse.parse` and :func:`logparse.timing.estimate`, so all that a user
 pays is paid; the share of parsing is told beside it. What steps cost is drawn: commands of lognormal lengths
 with a scatter of 10 to 30 % each, copies and metadata that are slow when the machine is busy, a cache that holds
@@ -22,12 +29,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from logparse import Build, Log, parse
 from logparse.timing import estimate
-from tests.benchmarks.table import Row, show
+from tests.benchmarks.fleets import HELD_OUT, KNOWN, LONG, error, held, read_fleets, separable, width
 
-SIZES = (1_250, 2_500, 5_000, 10_000)
+SIZES = (1_000, 10_000)
+DOUBLED, FROM_BUILD = "train-model", 40
+"""A step of ``retail/price_model`` that takes twice as long from this build on."""
 STEPS = 30
 SEED = 11
 SECONDS, MEMORY = 30, 1e9
@@ -130,6 +140,7 @@ def measure(builds: int, images: int) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     hits: dict[bool, list[bool]] = {True: [], False: []}
     errors: list[float] = []
+    widths: list[float] = []
     for fleet in fleets:
         for key, truth in fleet.truth.items():
             timings = estimates.timings[key]
@@ -141,6 +152,7 @@ def measure(builds: int, images: int) -> dict[str, Any]:
                 hits[bool(fleet.is_command[step])].append(low <= true <= high)
                 if true > 1 and timings[step].group is None:
                     errors.append(abs(found / true - 1))
+                    widths.append((high - low) / true)
     return {
         "seconds": seconds,
         "parsing": parsing,
@@ -148,6 +160,7 @@ def measure(builds: int, images: int) -> dict[str, Any]:
         "held": float(np.mean(hits[True] + hits[False])),
         "held_commands": float(np.mean(hits[True])),
         "error": float(np.median(errors)),
+        "width": float(np.median(widths)),
     }
 
 
@@ -160,58 +173,71 @@ def in_a_process(builds: int, images: int = 1) -> dict[str, Any]:
     return made
 
 
-def row(what: str, builds: int, found: dict[str, Any], ratio: str, goal: str) -> Row:
-    return Row(
-        what,
-        f"{builds:,} builds of {STEPS} steps",
-        f"{found['seconds']:.1f} s, {found['peak'] / 1e6:.0f} MB",
-        f"parsing {found['parsing']:.1f} s of it",
-        ratio,
-        goal,
+def show_fleets() -> None:
+    """Print how good the estimates of the recorded fleets are, as a table in Markdown."""
+    fleets = read_fleets()
+    beside = {name: fleets[name].beside(estimate(fleets[name].builds)) for name in (*KNOWN, HELD_OUT)}
+    steps, groups = (pd.concat([beside[name][part] for name in KNOWN]) for part in (0, 1))
+    rows = [(f"`{fleets[name].image}`", *beside[name]) for name in KNOWN]
+    rows.append(("these three", steps, groups))
+    rows.append((f"`{fleets[HELD_OUT].image}`, held out", *beside[HELD_OUT]))
+    print("\nBars of 90 % beside the truth: recorded fleets\n")
+    print(
+        "| fleet | steps that ran | inside | commands inside | long | error | width | sums of groups: error |"
     )
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for name, steps, groups in rows:
+        long, sums = separable(steps), groups[groups["true"] > LONG]
+        cells = (
+            f"{len(steps):,}",
+            f"{held(steps):.1%}",
+            f"{held(steps[steps['instruction'] == 'RUN']):.1%}",
+            f"{len(long)}",
+            f"{error(long):.1%}",
+            f"{width(long):.2f}",
+            f"{error(sums):.1%} of {len(sums)}" if len(sums) else "-",
+        )
+        print(" | ".join((f"| {name}", *cells)) + " |")
+    print("\nThe step of price_model that doubles, with a build more at a time, is seen to")
+    for name, found in fleets["price_model"].noticed(DOUBLED, FROM_BUILD).items():
+        words = "never" if found is None else f"with build {found[0]}, which is run {found[1]} of the step"
+        print(f"- {'in its latest seconds' if name == 'seconds' else 'as a sudden change'}: {words}")
+
+
+def show_simulated() -> None:
+    """Print time, memory and how good the estimates of made-up fleets are, as a table in Markdown."""
+    found = {f"{size:,} of one image": (size, in_a_process(size)) for size in SIZES}
+    found[f"{SIZES[-1]:,} of 100 images"] = (SIZES[-1], in_a_process(SIZES[-1], 100))
+    print(f"\nBuilds of {STEPS} steps, made up, through parse and estimate, on one core\n")
+    print("| builds | time | parsing, of it | a build | memory | inside | commands inside | error | width |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for name, (size, each) in found.items():
+        cells = (
+            f"{each['seconds']:.1f} s",
+            f"{each['parsing']:.1f} s",
+            f"{1000 * each['seconds'] / size:.2f} ms",
+            f"{each['peak'] / 1e6:.0f} MB",
+            f"{each['held']:.1%}",
+            f"{each['held_commands']:.1%}",
+            f"{each['error']:.1%}",
+            f"{each['width']:.2f}",
+        )
+        print(" | ".join((f"| {name}", *cells)) + " |")
+    print(f"\nGoals: the largest in {SECONDS} s and {MEMORY / 1e6:.0f} MB, about 90 % inside.")
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--fleets", action="store_true", help="the recorded fleets only")
     parser.add_argument("--one", nargs=2, type=int, metavar=("BUILDS", "IMAGES"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measure(*given.one)))
         return
-    found = {size: in_a_process(size) for size in SIZES}
-    first, largest = found[SIZES[0]], SIZES[-1]
-    rows = [
-        row(
-            "one image",
-            size,
-            each,
-            f"{each['seconds'] / size * SIZES[0] / first['seconds']:.2f}x a build",
-            f"< {SECONDS} s, < {MEMORY / 1e6:.0f} MB" if size == largest else "about 1.00x",
-        )
-        for size, each in found.items()
-    ]
-    many = in_a_process(largest, 100)
-    ratio = f"{many['seconds'] / found[largest]['seconds']:.2f}x the time of one"
-    rows.append(row("100 images", largest, many, ratio, f"< {SECONDS} s"))
-    show("Steps' seconds out of builds' durations, through parse and estimate, one core", rows)
-    show(
-        "Bars of 90 %, beside what was drawn",
-        [
-            Row(
-                what,
-                f"{builds:,} builds",
-                f"{each['held']:.1%} of truths inside",
-                f"{each['held_commands']:.1%} of commands'",
-                f"{each['error']:.1%} median error",
-                "about 90 %",
-            )
-            for what, builds, each in [
-                *(("one image", size, each) for size, each in found.items()),
-                ("100 images", largest, many),
-            ]
-        ],
-    )
+    show_fleets()
+    if not given.fleets:
+        show_simulated()
 
 
 if __name__ == "__main__":

@@ -102,6 +102,13 @@ class TestLiterals:
         found = [row.place for row, _ in Literals(["needle"]).rows(transcript, [Span(0, len(data))])]
         assert found == [1, 3]
 
+    def test_a_line_is_found_where_it_is_though_what_is_searched_is_as_long_by_chance(self) -> None:
+        # U+200B and NUL are taken out, four bytes, and each byte that is no UTF-8 becomes three.
+        data = "\u200b".encode() + b"\x00a\n\xff\xffneedle\n"
+        assert len(plain_lines(data)) == len(data)
+        (found,) = Literals(["needle"]).rows(Transcript(Log(data=data)), [Span(0, len(data))])
+        assert found[0].at == data.index(b"\xff")
+
     def test_what_is_outside_the_spans_is_not_seen(self) -> None:
         transcript = Transcript(Log(data=b"ab\nab\nab\nab"))
         found = list(Literals(["ab"]).rows(transcript, [Span(1, 4), Span(7, 8), Span(9, 11)]))
@@ -429,3 +436,13 @@ def test_a_compilers_line_takes_time_in_proportion(unit: str) -> None:
     with patch.object(rule_module, "TIME_OUT", 0.05):
         rule.match(line, patience)
     assert not patience._lost
+
+
+@pytest.mark.parametrize(
+    "line", ["a" * 2000 + " 1" * 1000, "aa" + ".1234567890" * 360, "a1" * 2000, "aa" + " " * 4000]
+)
+def test_a_last_line_takes_time_in_proportion(line: str) -> None:
+    evidence = search(*output(f"one\n{line}\n"), default_rules())
+    started = time.process_time()
+    rank(evidence)
+    assert time.process_time() - started < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from pathlib import Path
 
@@ -11,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logparse.diagnosis import default_rules, diagnose
-from logparse.diagnosis.command import failed_command, shown_command
+from logparse.diagnosis.command import choose, failed_command, shown_command
 from logparse.diagnosis.command.choose import MEASURED, confidence
-from logparse.diagnosis.command.instruction import read_instruction
+from logparse.diagnosis.command.instruction import Instruction, read_instruction
 from logparse.diagnosis.command.tools import load_tools
 from logparse.diagnosis.pattern import flaw
 from logparse.diagnosis.rules import Where
 from logparse.fetch import read_logs
-from logparse.model import Build, Evidence, FailedCommand
+from logparse.model import Build, Evidence, FailedCommand, Step
 from logparse.parser import parse
+from logparse.secrets import mask
 from tests.fixtures_path import FIXTURES
 
 
@@ -407,10 +409,66 @@ class TestSecrets:
         step = build.failing_step
         assert step is not None
         found = FailedCommand("./b hunter2", 18, 29, 0, 1, "b", Evidence.ONLY, 1.0)
-        assert shown_command(found, step).text == "***"
+        shown = shown_command(found, step)
+        assert (shown.text, shown.start, shown.end) == ("***", None, None)
+
+    def test_the_place_is_the_one_in_the_masked_text(self) -> None:
+        build = built("curl -u me:hunter2hunter2 https://a.example && ./b && ./c", "./b: not right", 3)
+        found, step = diagnose(build).command, build.failing_step
+        assert found is not None
+        assert step is not None
+        assert (found.text, step.text[found.start : found.end]) == ("./b", "./b")
+        shown = shown_command(found, step)
+        assert mask(step.text)[shown.start : shown.end] == "./b"
+
+    def test_control_sequences_are_taken_out(self) -> None:
+        build = built("./first && ./second", "", 1)
+        step = build.failing_step
+        assert step is not None
+        found = FailedCommand(
+            "./b \x1b[2J\x9b31m\u202ex\ny",
+            None,
+            None,
+            0,
+            2,
+            "b\x1b[1m",
+            Evidence.ONLY,
+            1.0,
+            None,
+            ("\x1b]0;x\x07c",),
+        )
+        shown = shown_command(found, step)
+        assert (shown.text, shown.tool, shown.others) == ("./b x\ny", "b", ("c",))
 
 
 TOOLS = {tool.name: tool for tools in load_tools().values() for tool in tools}
+
+
+class TestWhenAskedFor:
+    """A diagnosis finds its command when it is first asked for it."""
+
+    def test_the_instruction_is_read_then_and_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        read = []
+
+        def reading(build: Build, step: Step) -> Instruction | None:
+            read.append(step.text)
+            return read_instruction(build, step)
+
+        monkeypatch.setattr(choose, "read_instruction", reading)
+        diagnosis = diagnose(built("make -j4", "make: *** [all] Error 2", 2))
+        assert read == []
+        assert diagnosis.command is not None
+        assert diagnosis.command.text == "make -j4"
+        assert diagnosis.command is not None
+        assert read == ["RUN make -j4"]
+
+    def test_a_diagnosis_from_another_process_still_finds_it(self) -> None:
+        diagnosis = pickle.loads(pickle.dumps(diagnose(built("a && make", "make: *** [all] Error 2", 2))))
+        assert diagnosis.command.text == "make"
+
+    def test_a_build_that_did_not_fail_has_none(self) -> None:
+        (build,) = parse("Step 1/1 : FROM a\n ---> 0123456789ab\nSuccessfully built 0123456789ab\n")
+        assert diagnose(build).command is None
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))

@@ -10,7 +10,7 @@ import pytest
 
 from logparse.diagnosis import Cause, Rule, RuleError, default_rules, load_causes, load_rules
 from logparse.diagnosis.check import DERIVED
-from logparse.diagnosis.rules import DELAYS, SUBJECTS, Patience, Pick, Role, Where
+from logparse.diagnosis.rules import DELAYS, PACKAGE, SUBJECTS, Patience, Pick, Role, Where
 from logparse.errors import LogparseError
 
 RULES = default_rules().rules
@@ -98,6 +98,7 @@ class TestPatience:
         anchors=("a",),
         pattern=r"^(?:a|a){1,15}c",
         samples=("ac",),
+        origin="my.toml",
     )
     LINE = "a" * 15 + " c"
     """It takes some milliseconds, far from a time-out."""
@@ -132,6 +133,25 @@ class TestPatience:
             patience.delay(self.SLOW)
         other = replace(self.SLOW, id="x.other", pattern="a")
         assert other.match("a", patience) == {}
+
+    def test_only_a_rule_of_the_package_searches_a_short_line_without_a_clock(self) -> None:
+        slow = replace(self.SLOW, pattern=r"^(?:a|a){1,18}c")
+        line = "a" * 18 + " c"
+        patience = Patience()
+        assert replace(slow, origin=PACKAGE).match(line, patience) is None
+        assert not patience._late
+        assert slow.match(line, patience) is None
+        assert patience._late == {"x.slow": 1}
+        assert replace(slow, origin=PACKAGE).match(line + " " * 512, patience) is None
+        assert patience._late == {"x.slow": 2}
+
+    def test_a_line_without_what_the_pattern_needs_is_not_searched(self) -> None:
+        slow = replace(self.SLOW, pattern=r"^(?:a|a){1,18}cde")
+        patience = Patience()
+        assert slow.match("a" * 18 + " cd", patience) is None
+        assert not patience._late
+        assert slow.match("a" * 18 + " cde", patience) is None
+        assert patience._late == {"x.slow": 1}
 
     def test_a_rule_of_the_package_is_never_slow_on_its_samples(self) -> None:
         patience = Patience()

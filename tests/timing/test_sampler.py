@@ -82,8 +82,8 @@ def test_two_steps_of_which_only_the_sum_is_known_are_divided_in_many_ways():
     seconds = np.exp(drawn[:, :2])
     assert seconds.sum(axis=1) == pytest.approx(np.full(300, 10.0), rel=0.2)
     low, high = np.quantile(seconds[:, 0], [0.05, 0.95])
-    assert low < 2.5
-    assert high > 7.5
+    assert low < 3.5
+    assert high > 6.5
 
 
 def test_the_same_chance_gives_the_same_draws():

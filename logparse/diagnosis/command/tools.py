@@ -38,6 +38,7 @@ class Tool:
     ends: str = ""
     family: str = ""
     rules: tuple[str, ...] = ()
+    cause: str = ""
     terse: bool = False
     silent: bool = False
     repeats: bool = False
