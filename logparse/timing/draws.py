@@ -15,6 +15,8 @@ _OUTLIER_SHARE, _OUTLIER_SPREAD = 0.02, 1.2
 """How often a step takes a quite different time for once, and how different, in logarithms."""
 _ROUNDS = 6
 _SMALLEST = 1e-12
+_LARGEST = 50.0
+"""Logarithm of seconds that nothing takes."""
 
 
 class Parts(NamedTuple):
@@ -66,7 +68,7 @@ def share_out(parts: Parts, seconds: float | None, chance: np.random.Generator) 
     noise = parts.noise if seconds is None else _with_outliers(parts, math.log(seconds), chance)
     business = parts.busy[:, None] * parts.loads
     logs = parts.typical + noise * chance.standard_normal(noise.shape)
-    logs = logs + business * chance.standard_normal((len(logs), 1))
+    logs = np.clip(logs + business * chance.standard_normal((len(logs), 1)), -_LARGEST, _LARGEST)
     if seconds is None:
         return np.maximum(np.exp(logs), parts.least)
     least = np.log(np.maximum(parts.least, _SMALLEST))
@@ -84,7 +86,7 @@ def share_out(parts: Parts, seconds: float | None, chance: np.random.Generator) 
         weight = np.where((logs <= least) & (off < 0), 0.0, weight)
         slope = np.maximum((share * weight).sum(axis=1, keepdims=True), _SMALLEST)
         logs = logs + np.clip(off / slope * weight, -2.0, 2.0)
-    drawn = np.exp(logs)
+    drawn = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(drawn * (seconds / drawn.sum(axis=1, keepdims=True)))
 
 

@@ -44,7 +44,7 @@ from logparse.timing.works import find_works
 __all__ = ["Estimates", "estimate"]
 
 _DRAWS = 200
-_LONG, _FEWER_DRAWS = 1000, 64
+_LONG, _FEWER_DRAWS = 1000, 48
 """Builds of an image above which fewer draws do, and nearer ones."""
 _NEARER = 2
 _AT_ONCE = 150
@@ -139,7 +139,7 @@ def estimate(
         Names what a build builds, by default its algorithm, else the repository of its tag, else the folder
         of its log. Builds of the same name are taken together.
     draws
-        How many draws an interval is made of, by default 200, and 64 for images of over 1,000 builds.
+        How many draws an interval is made of, by default 200, and 48 for images of over 1,000 builds.
     seed
         Where draws begin, so that the same builds give the same numbers.
 

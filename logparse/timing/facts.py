@@ -89,6 +89,8 @@ class Before(NamedTuple):
     common
         Means and standard deviations of the logarithms of the noise of what takes long and of how busy the
         machine is, shape (2, 2).
+    first
+        Means and variances when nothing had been seen, shape (2, n): no doubt gets larger than these.
     drift
         How far work wanders from one build to the next, in logarithms; ``None`` if that is not known.
     stride
@@ -98,13 +100,18 @@ class Before(NamedTuple):
     mean: Floats
     covariance: Floats
     common: Floats
+    first: Floats
     drift: float | None = None
     stride: float | None = None
 
     def of(self, which: Sequence[int]) -> Before:
         """What is known of some of it."""
         places = [*which, len(self.mean) - 2, len(self.mean) - 1]
-        return self._replace(mean=self.mean[places], covariance=self.covariance[np.ix_(places, places)])
+        return self._replace(
+            mean=self.mean[places],
+            covariance=self.covariance[np.ix_(places, places)],
+            first=self.first[:, places],
+        )
 
     def replaced(self, which: Sequence[int], then: Before) -> Before:
         """The same with what is known of some work now; how that goes with the rest is not known."""
@@ -114,7 +121,7 @@ class Before(NamedTuple):
         covariance[places] = 0.0
         covariance[:, places] = 0.0
         covariance[np.ix_(places, places)] = then.covariance
-        return then._replace(mean=mean, covariance=covariance)
+        return then._replace(mean=mean, covariance=covariance, first=self.first)
 
 
 def before(work: Sequence[Work]) -> Before:
@@ -124,8 +131,10 @@ def before(work: Sequence[Work]) -> Before:
     common = np.sqrt([each.common for each in known]) * spread
     covariance = np.outer(common, common)
     np.fill_diagonal(covariance, spread**2)
+    mean = np.log([each.median for each in known])
     return Before(
-        np.log([each.median for each in known]),
+        mean,
         covariance,
         np.array([[math.log(_NOISE), _NOISE_SPREAD], [math.log(_BUSY), _BUSY_SPREAD]]),
+        np.stack([mean, spread**2]),
     )

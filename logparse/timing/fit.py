@@ -40,7 +40,7 @@ _SWEEPS = 100
 _LEAST = 0.02
 """Sweeps over the pieces of the first guess, and how much of what is usual each takes at least."""
 _USUAL_NOISE = 0.15
-_WIDER, _WIDER_NEAR = 1.15, 1.35
+_WIDER, _WIDER_NEAR = 1.15, 1.25
 """How much wider draws are than the fit says, since it takes what it found for certain; and where they are
 near each other, since they have not been everywhere."""
 _APART = 4
@@ -48,6 +48,8 @@ _SHRINK, _FORGOTTEN, _SLACK = 0.3, 2.0, 0.1
 """From one part of a long history to the next: how much of the covariances is taken for chance, how much
 wider everything gets, and by how much at least, in logarithms. So doubt does not get lost on the way."""
 _COMMON_WIDER, _COMMON_LEAST = 1.5, 0.2
+_FARTHEST = 3.5
+"""Standard deviations of what was known at first, beyond which nothing is passed on."""
 
 
 class Change(NamedTuple):
@@ -178,7 +180,7 @@ class _Fitter:
         wider = _WIDER if apart >= _APART else _WIDER_NEAR
         typical, noise = pieces.divided(density, middle + wider * (drawn - middle))
         common = drawn[:, density.common]
-        then = _behind(typical[:, -1], common)._replace(drift=density.usual.drift, stride=stride)
+        then = _behind(typical[:, -1], common, known)._replace(drift=density.usual.drift, stride=stride)
         typical, noise, loads = pieces.with_containers(typical, noise)
         busy = np.array([density.busy(each) for each in drawn])
         return Fit(typical, noise, busy, loads, self._changes(typical, found.marks)), then
@@ -257,9 +259,21 @@ class _Fitter:
         return found
 
 
-def _behind(last: Floats, common: Floats) -> Before:
+def _behind(last: Floats, common: Floats, known: Before) -> Before:
     """What is known behind some builds, from draws of what was typical in the last one."""
     covariance = np.cov(last, rowvar=False)
+    # Draws are few, and what builds say nothing about must not wander with their chance.
+    told = np.clip(1 - np.diagonal(covariance) / np.diagonal(known.covariance), 0.0, 1.0)
+    middle = known.mean + told * (last.mean(axis=0) - known.mean)
     covariance = (1 - _SHRINK) * covariance + np.diag(_SHRINK * np.diagonal(covariance) + _SLACK**2)
     spread = np.maximum(common.std(axis=0) * _COMMON_WIDER, _COMMON_LEAST)
-    return Before(last.mean(axis=0), _FORGOTTEN * covariance, np.column_stack([common.mean(axis=0), spread]))
+    covariance *= _FORGOTTEN
+    mean, most = known.first
+    narrower = np.sqrt(np.minimum(most / np.diagonal(covariance), 1.0))
+    covariance *= np.outer(narrower, narrower)
+    reach = _FARTHEST * np.sqrt(most)
+    return known._replace(
+        mean=np.clip(middle, mean - reach, mean + reach),
+        covariance=covariance,
+        common=np.column_stack([common.mean(axis=0), spread]),
+    )
