@@ -13,7 +13,8 @@ __all__ = ["Parts", "share_out"]
 
 _OUTLIER_SHARE, _OUTLIER_SPREAD = 0.02, 1.2
 """How often a step takes a quite different time for once, and how different, in logarithms."""
-_ROUNDS = 6
+_ROUNDS, _SETTLED = 6, 1e-3
+"""Steps towards the right sum at most, and how near, in logarithms, is near enough: the rest is scaled."""
 _SMALLEST = 1e-12
 _LARGEST = 50.0
 """Logarithm of seconds that nothing takes."""
@@ -83,6 +84,8 @@ def share_out(parts: Parts, seconds: float | None, chance: np.random.Generator) 
         weight = share * give + business * (share * business).sum(axis=1, keepdims=True)
         # Newton's step for the weight times a number that makes the sum right.
         off = goal - (top + np.log(total))
+        if float(np.abs(off).max()) < _SETTLED:
+            break
         weight = np.where((logs <= least) & (off < 0), 0.0, weight)
         slope = np.maximum((share * weight).sum(axis=1, keepdims=True), _SMALLEST)
         logs = logs + np.clip(off / slope * weight, -2.0, 2.0)

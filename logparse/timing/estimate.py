@@ -353,9 +353,11 @@ class _Image:
         for place, work in enumerate(unknown):
             if work in labels:
                 members[labels[work]].append(place)
-        for label, places in members.items():
-            if len(places) > 1:
-                low, middle, high = np.quantile(drawn[:, places].sum(axis=1), _LEVELS).tolist()
+        several = {label: places for label, places in members.items() if len(places) > 1}
+        if several:
+            sums = np.column_stack([drawn[:, places].sum(axis=1) for places in several.values()])
+            levels = np.quantile(sums, _LEVELS, axis=0).T.tolist()
+            for (label, places), (low, middle, high) in zip(several.items(), levels, strict=True):
                 self.made.groups.append((record.key, label, len(places), middle, low, high))
 
     def _note_change(self, build: int, work: int | None, change: Change) -> None:
