@@ -18,7 +18,7 @@ from logparse.fetch import RecordedCluster
 from tests.fixtures_path import FIXTURES
 
 FLEETS = FIXTURES / "fleets"
-NAMES = ["captioner", "price_model", "spectra", "tariffs"]
+NAMES = ["captioner", "price_model", "spectra", "tariffs", "yields"]
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,14 @@ def test_each_fleet_has_the_builds_it_is_said_to_have(fleets):
         "price_model": 70,
         "spectra": 40,
         "tariffs": 70,
+        "yields": 60,
     }
     assert {name: {entry.truth["engine"] for entry in fleet} for name, fleet in fleets.items()} == {
         "captioner": {"28.5.2"},
         "price_model": {"20.10.24"},
         "spectra": {"28.5.2"},
         "tariffs": {"20.10.24"},
+        "yields": {"20.10.24"},
     }
 
 

@@ -40,7 +40,7 @@ _SWEEPS = 100
 _LEAST = 0.02
 """Sweeps over the pieces of the first guess, and how much of what is usual each takes at least."""
 _USUAL_NOISE = 0.15
-_WIDER, _WIDER_NEAR = 1.15, 1.25
+_WIDER, _WIDER_NEAR = 1.05, 1.25
 """How much wider draws are than the fit says, since it takes what it found for certain; and where they are
 near each other, since they have not been everywhere."""
 _APART = 4

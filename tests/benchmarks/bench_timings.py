@@ -5,7 +5,7 @@ Run from the repository's root::
     python -m tests.benchmarks.bench_timings             # all of it
     python -m tests.benchmarks.bench_timings --fleets    # the recorded fleets only
 
-First the recorded fleets, beside their truth: ``science/spectra`` is held out. "Long" are steps of more than
+First the recorded fleets, beside their truth: ``harvest/yields`` is held out. "Long" are steps of more than
 a second that ran to their end and whose durations are no group's. Then time and memory, of builds that are
 made up: logs of the classic builder with 30 steps, of one image, with a start and a finish as the
 API tells them. Each goes through :func:`logparse.parse` and :func:`logparse.timing.estimate`, so all that a user
@@ -179,7 +179,7 @@ def show_fleets() -> None:
     beside = {name: fleets[name].beside(estimate(fleets[name].builds)) for name in (*KNOWN, HELD_OUT)}
     steps, groups = (pd.concat([beside[name][part] for name in KNOWN]) for part in (0, 1))
     rows = [(f"`{fleets[name].image}`", *beside[name]) for name in KNOWN]
-    rows.append(("these three", steps, groups))
+    rows.append(("these four", steps, groups))
     rows.append((f"`{fleets[HELD_OUT].image}`, held out", *beside[HELD_OUT]))
     print("\nBars of 90 % beside the truth: recorded fleets\n")
     print(

@@ -1,7 +1,7 @@
 """Estimates beside the truth: recorded histories of real builds, of which a clock beside the log knew every step.
 
-``retail``, ``media`` and ``logistics`` were at hand while the method was made. ``science`` was held out: it was
-looked at only to see whether the method holds elsewhere, and nothing may be tuned to it.
+``retail``, ``media``, ``logistics`` and ``science`` were at hand while the method was made. ``harvest`` was held
+out: it was looked at only to see whether the method holds elsewhere, and nothing may be tuned to it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from logparse.fetch import RecordedCluster
 from logparse.timing import estimate
 from tests.fixtures_path import FIXTURES
 
-KNOWN = ["captioner", "price_model", "tariffs"]
-HELD_OUT = "spectra"
+KNOWN = ["captioner", "price_model", "tariffs", "spectra"]
+HELD_OUT = "yields"
 LONG = 1.0
 """Seconds of a step above which its share in a build's duration can be seen at all."""
 
@@ -81,30 +81,29 @@ class TestBars:
 
     def test_of_all_steps_that_ran(self, fleets):
         steps = pd.concat([fleets[name][0] for name in KNOWN])
-        assert len(steps) > 2000
+        assert len(steps) > 2400
         assert set(steps["source"]) == {"estimated"}
-        assert 0.80 <= held(steps) <= 0.98
+        assert 0.85 <= held(steps) <= 0.97
 
     @pytest.mark.parametrize("name", [*KNOWN, HELD_OUT])
     def test_of_each_fleet(self, fleets, name):
-        assert 0.80 <= held(fleets[name][0]) <= 0.98
+        assert 0.83 <= held(fleets[name][0]) <= 0.98
 
     def test_of_commands_alone(self, fleets):
         """Most steps are metadata and copies, which cost little and are easily right."""
         steps = pd.concat([fleets[name][0] for name in KNOWN])
-        assert held(steps[steps["instruction"] == "RUN"]) >= 0.75
+        assert held(steps[steps["instruction"] == "RUN"]) >= 0.85
 
     @pytest.mark.parametrize("name", [*KNOWN, HELD_OUT])
     def test_of_commands_of_each_fleet(self, fleets, name):
         steps = fleets[name][0]
-        assert held(steps[steps["instruction"] == "RUN"]) >= 0.65
+        assert held(steps[steps["instruction"] == "RUN"]) >= 0.75
 
     def test_of_long_steps_of_the_held_out_fleet(self, fleets):
-        """What its durations hardly tell apart is far off (by a half in the median), and the bars admit it."""
         steps = separable(fleets[HELD_OUT][0])
-        assert len(steps) > 50
-        assert error(steps) < 0.75
-        assert held(steps) >= 0.70
+        assert len(steps) > 100
+        assert error(steps) <= 0.15
+        assert held(steps) >= 0.85
 
     def test_of_groups(self, fleets):
         groups = pd.concat([fleets[name][1] for name in fleets])
@@ -122,15 +121,15 @@ class TestEstimates:
     def test_of_long_steps_that_durations_tell_apart(self, fleets):
         steps = separable(pd.concat([fleets[name][0] for name in KNOWN]))
         assert len(steps) > 250
-        assert error(steps) <= 0.25
+        assert error(steps) <= 0.15
 
     @pytest.mark.parametrize("name", KNOWN)
     def test_of_such_steps_of_each_fleet(self, fleets, name):
-        assert error(separable(fleets[name][0])) <= 0.30
+        assert error(separable(fleets[name][0])) <= 0.35
 
     def test_of_groups(self, fleets):
         groups = pd.concat([fleets[name][1] for name in fleets])
-        assert error(groups[groups["true"] > LONG]) <= 0.20
+        assert error(groups[groups["true"] > LONG]) <= 0.16
 
     def test_beat_equal_shares(self, fleets):
         """The plainest guess: what ran shares a build's duration evenly."""
@@ -140,7 +139,7 @@ class TestEstimates:
             even = total / steps.groupby("build_key")["true"].transform("size")
             long = separable(steps)
             plain = float((even[long.index] / long["true"] - 1).abs().median())
-            assert error(long) < plain / 2
+            assert error(long) < 0.6 * plain
 
 
 class TestDoubledStep:
