@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from logparse import Build, Tables, parse, tables
 from logparse.fetch import RecordedCluster
 from tests.fixtures_path import CLUSTER
+
+# How long an example takes says something of the machine, and nothing of the code: what is slow is measured as
+# ratios, in tests/benchmarks.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
