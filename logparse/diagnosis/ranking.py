@@ -249,7 +249,8 @@ def _around(evidence: Evidence, row: Row, distance: int) -> tuple[Part, ...]:
     parts: tuple[Part, ...] = ()
     if distance:
         points = -min(_FARTHEST, _PER_DOUBLING * math.log2(1 + distance / _NEAR))
-        parts += (Part("position", points, f"it is {distance} lines before the end"),)
+        lines = "line" if distance == 1 else "lines"
+        parts += (Part("position", points, f"it is {distance} {lines} before the end"),)
     if coloured(evidence.transcript, row):
         parts += (Part("stream", _RED_BONUS, "it was written to standard error"),)
     return parts

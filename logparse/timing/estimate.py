@@ -36,7 +36,7 @@ from logparse.timing.facts import (
     Facts,
     before,
 )
-from logparse.timing.fit import Change, Fit, fit
+from logparse.timing.fit import APART, Change, Fit, fit
 from logparse.timing.priors import priors
 from logparse.timing.records import Kind, Record, StepRecord, image_of, record_of
 from logparse.timing.works import find_works
@@ -45,7 +45,7 @@ __all__ = ["Estimates", "estimate"]
 
 _DRAWS = 200
 _LONG, _FEWER_DRAWS = 1000, 48
-"""Builds of an image above which fewer draws do, and nearer ones."""
+"""Builds above which fewer draws do, and nearer ones."""
 _NEARER = 2
 _AT_ONCE = 150
 """Builds of an image that are fitted together at most. What is known behind them is passed on to the next."""
@@ -139,7 +139,7 @@ def estimate(
         Names what a build builds, by default its algorithm, else the repository of its tag, else the folder
         of its log. Builds of the same name are taken together.
     draws
-        How many draws an interval is made of, by default 200, and 48 for images of over 1,000 builds.
+        How many draws an interval is made of, by default 200, and 48 for over 1,000 builds.
     seed
         Where draws begin, so that the same builds give the same numbers.
 
@@ -154,10 +154,12 @@ def estimate(
         record = record_of(build, image(build))
         images[record.image].setdefault(record.key, record)
         made.keys.setdefault(record.key)
+    are_many = sum(len(records) for records in images.values()) > _LONG
+    apart = _NEARER if are_many else APART
     for records in images.values():
         # In the order of their start, and where that is equal or unknown, of their keys.
         ordered = sorted(records.values(), key=lambda record: (record.started_at or _EARLIEST, record.key))
-        _Image(ordered, made).estimate(draws, seed)
+        _Image(ordered, made).estimate(draws or (_FEWER_DRAWS if are_many else _DRAWS), seed, apart)
     return made.estimates()
 
 
@@ -215,20 +217,18 @@ class _Image:
         self.known = before(self.works.all)
         self.facts = [self._facts(index) for index in range(len(records))]
 
-    def estimate(self, draws: int | None, seed: int) -> None:
+    def estimate(self, draws: int, seed: int, apart: int) -> None:
         """Estimate the seconds of every step."""
-        if draws is None:
-            draws = _DRAWS if len(self.records) <= _LONG else _FEWER_DRAWS
         labels = self._groups()
         chance = np.random.default_rng(seed)
         parts = max(math.ceil(len(self.records) / _AT_ONCE), 1)
         ends = [round(len(self.records) * part / parts) for part in range(parts + 1)]
         for first, behind in pairwise(ends):
-            era = self._era(first, behind, draws, chance)
+            era = self._era(first, behind, draws, apart, chance)
             for index in range(era.first, era.behind):
                 self._share_out(index, era, labels, chance)
 
-    def _era(self, first: int, behind: int, draws: int, chance: np.random.Generator) -> _Era:
+    def _era(self, first: int, behind: int, draws: int, apart: int, chance: np.random.Generator) -> _Era:
         """Fit some builds that follow one another, with what work there is in them."""
         facts = self.facts[first:behind]
         used = sorted({work for each in facts for work in (*each.ran, *each.broken)})
@@ -241,7 +241,7 @@ class _Image:
             self.known.of(used),
             draws,
             chance,
-            **({} if len(self.records) <= _LONG else {"apart": _NEARER}),
+            apart=apart,
         )
         self.known = self.known.replaced(used, then)
         for change in found.changes:

@@ -14,7 +14,7 @@ from logparse.timing.pieces import Pieces
 from logparse.timing.sampler import likeliest, sample
 from logparse.timing.works import Work
 
-__all__ = ["Change", "Fit", "fit"]
+__all__ = ["APART", "Change", "Fit", "fit"]
 
 _DRIFTS = (0.003, 0.008, 0.02)
 """How far work that takes long wanders from one build to the next, in logarithms."""
@@ -43,7 +43,7 @@ _USUAL_NOISE = 0.15
 _WIDER, _WIDER_NEAR = 1.05, 1.25
 """How much wider draws are than the fit says, since it takes what it found for certain; and where they are
 near each other, since they have not been everywhere."""
-_APART = 4
+APART = 4
 _SHRINK, _FORGOTTEN, _SLACK = 0.3, 2.0, 0.1
 """From one part of a long history to the next: how much of the covariances is taken for chance, how much
 wider everything gets, and by how much at least, in logarithms. So doubt does not get lost on the way."""
@@ -127,7 +127,7 @@ def fit(
     draws: int,
     chance: np.random.Generator,
     *,
-    apart: int = _APART,
+    apart: int = APART,
 ) -> tuple[Fit, Before]:
     """Fit an image's history, or a part of it.
 
@@ -177,7 +177,7 @@ class _Fitter:
             stride=known.stride,
         )
         middle = np.median(drawn, axis=0)
-        wider = _WIDER if apart >= _APART else _WIDER_NEAR
+        wider = _WIDER if apart >= APART else _WIDER_NEAR
         typical, noise = pieces.divided(density, middle + wider * (drawn - middle))
         common = drawn[:, density.common]
         then = _behind(typical[:, -1], common, known)._replace(drift=density.usual.drift, stride=stride)

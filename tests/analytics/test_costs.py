@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
 from logparse.analytics import build_costs, step_costs
@@ -74,7 +75,7 @@ def test_a_step_that_always_came_from_the_cache_has_a_row():
     made = step_costs(estimate(builds)).set_index("text")
     install = made.loc["RUN pip install -r requirements.txt"]
     assert (install["builds"], install["runs"], install["cached_share"]) == (4, 0, 1.0)
-    assert math.isnan(install["seconds"])
+    assert pd.isna(install["seconds"])
     assert install["reason"] == "it always came from the cache"
     assert set(made.index[made["reason"].notna()]) == {"COPY requirements.txt .", install.name}
     assert made["share"].sum() == pytest.approx(1)

@@ -31,6 +31,10 @@ class TestEveryRule:
     def test_knows_its_samples(self, rule: Rule) -> None:
         assert [sample for sample in rule.samples if rule.match(sample) is None] == []
 
+    @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+    def test_has_a_sample_for_every_anchor(self, rule: Rule) -> None:
+        assert [anchor for anchor in rule.anchors if not any(anchor in text for text in rule.samples)] == []
+
     @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.counter], ids=lambda rule: rule.id)
     def test_leaves_its_counter_samples(self, rule: Rule) -> None:
         assert [line for line in rule.counter if rule.match(line) is not None] == []
