@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logparse import Build, Builder, Feed, Log, Outcome, diagnose, follow, parse
+from logparse import Build, Builder, Feed, Kind, Log, Outcome, diagnose, follow, parse
+from logparse.parser.classic.places import LARGE
 from tests.fixtures_path import FIXTURES
 
 RECORDED = FIXTURES / "builders"
@@ -83,6 +84,44 @@ class TestThreeClientsOfOneShell:
             assert build.outcome is expected.outcome
         assert sum(len(build.steps) for build in builds if build.at_once) == (20 if name in CLASSIC else 16)
         covered(builds, other + data + other)
+
+
+def with_much_output(data: bytes, times: int) -> bytes:
+    """A log in which programs say each of their lines many times."""
+    outputs = sorted(each for build in parse(data) for each in build.elements() if each.kind is Kind.OUTPUT)
+    made, done = [], 0
+    for _, start, end in sorted(outputs, key=lambda each: each.start):
+        lines = data[start:end].splitlines(keepends=True)
+        made += [data[done:start], *(line * times if len(line) > 2 else line for line in lines)]
+        done = end
+    return b"".join([*made, data[done:]])
+
+
+class TestReadPieceByPiece:
+    """Where outputs are so long that the feed lets go of them several times."""
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "at_once/at-once.classic-20.10.log",
+            "at_once/at-once.buildkit-28.log",
+            "services/compose-1.parallel.log",
+            "services/compose-1.buildkit-parallel.log",
+            "services_good/compose-1.parallel.log",
+        ],
+    )
+    def test_each_step_is_told_of_once_with_its_build(self, path):
+        data = with_much_output((RECORDED / path).read_bytes(), 2000)
+        feed, told = Feed(window=len(data) // 4), []
+        for start in range(0, len(data), 1 << 16):
+            told += feed.feed(data[start : start + (1 << 16)])
+        told += feed.close()
+        steps: dict[int, list[str]] = {}
+        for fed in told:
+            steps.setdefault(fed.build, []).append(fed.step.text)
+        assert sorted(map(sorted, steps.values())) == sorted(
+            sorted(step.text for step in build.steps) for build in parse(data)
+        )
 
 
 @pytest.mark.parametrize("name", CLASSIC + BUILDKIT)
@@ -183,6 +222,22 @@ class TestBuildsThatWereAlone:
         builds = parse(cut + whole)
         assert [build.at_once for build in builds] == [False, False]
         assert [build.outcome for build in builds] == [Outcome.INCOMPLETE, Outcome.SUCCEEDED]
+
+
+class TestInALargeLog:
+    """Where the sentences that matter are looked for all at once."""
+
+    @pytest.mark.parametrize("name", CLASSIC)
+    def test_the_same_builds_ran_at_once(self, name):
+        alone = (RECORDED / "multistage" / "classic-28.log").read_bytes()
+        many = alone * (LARGE // len(alone) + 1)
+        builds = parse(many + (RECORDED / "at_once" / name).read_bytes())
+        assert not any(build.at_once for build in builds[:-3])
+        together = recorded(name)
+        assert [build.at_once for build in builds[-3:]] == [build.at_once for build in together]
+        assert [[step.text for step in build.steps] for build in builds[-3:]] == [
+            [step.text for step in build.steps] for build in together
+        ]
 
 
 class TestWhatCannotBeToldApart:

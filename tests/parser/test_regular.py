@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from logparse.parser.classic import regular
 from logparse.parser.classic.cutter import Cutter
-from logparse.parser.classic.lines import Lines, is_hex, read_number, word
-from logparse.parser.classic.markers import CONTEXT, NON_ZERO, REMOVAL
+from logparse.parser.classic.lines import Lines, hex_number, is_hex, read_number, word
+from logparse.parser.classic.markers import CONTEXT, NON_ZERO, REMOVAL, RUNNING
 from logparse.parser.classic.places import Places, find_places
 
 _IMAGE, _CONTAINER, _OTHER = b"0123456789ab", b"ba9876543210", b"cafecafecafe"
@@ -201,6 +201,18 @@ class TestPlaces:
             places = [place for piece in found for place in piece[number].tolist()]
             assert places == [at for at in range(len(data)) if data.startswith(sentence, at)]
 
+    @given(
+        st.lists(st.sampled_from([RUNNING, RUNNING[:-1], RUNNING[1:], b"x", b" --", b"--->"]), max_size=30)
+    )
+    def test_a_shorter_sentence_is_found_in_shorter_strides(self, pieces):
+        data = b"".join(pieces)
+        places = [place for (found,) in find_places(data, (RUNNING,)) for place in found.tolist()]
+        assert places == [at for at in range(len(data)) if data.startswith(RUNNING, at)]
+
+    def test_a_sentence_of_a_few_bytes_is_refused(self):
+        with pytest.raises(ValueError, match="too short"):
+            list(find_places(b"", (b"Step 1/1 :",)))
+
     def test_sentences_that_cannot_be_told_apart_are_refused(self):
         with pytest.raises(ValueError, match="together"):
             list(find_places(b"", (REMOVAL, REMOVAL)))
@@ -208,6 +220,14 @@ class TestPlaces:
 
 class TestLines:
     """Reading eight bytes at a time."""
+
+    @given(st.lists(st.integers(0, 16**12 - 1), min_size=1, max_size=20))
+    def test_ids_are_the_same_number_only_if_they_are_the_same(self, ids):
+        texts = [b"%012x" % number for number in ids]
+        numbers = hex_number(
+            np.array([word(text[:8]) for text in texts]), np.array([word(text[4:]) for text in texts])
+        )
+        assert len(set(numbers.tolist())) == len(set(ids))
 
     @given(st.binary(min_size=1, max_size=60), st.integers(0, 20))
     def test_words_are_the_bytes_at_an_offset(self, data, start):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from logparse.parser.buildah.markers import (
@@ -24,6 +25,8 @@ from logparse.parser.buildah.markers import (
 )
 
 __all__ = ["Chain", "Header", "Key", "builds_of", "find_headers", "says"]
+
+_PREFIX_END = b"] "
 
 
 class Key(NamedTuple):
@@ -92,30 +95,47 @@ class _Run:
 def find_headers(data: bytes) -> list[Header]:
     """Every line that looks like a header."""
     found = []
+    keys: dict[bytes, Key] = {b"": Key(None, None, None)}
     for match in STEP.finditer(data):
         instruction = match[3].upper()
         if instruction == OLD_COMMIT:
             continue
-        above = max(0, match.start() - ABOVE)
-        before = BEFORE_STEP.search(data[above : match.start()])
-        if before is None:  # it may be empty
-            raise AssertionError(match.start())
-        stage = before["stage"]
-        key = Key(before["platform"], int(stage) if stage else None, int(before["stages"]) if stage else None)
-        number, total = int(match[1]), match[2]
+        start = match.start()
+        prefix = b""
+        if data.endswith(_PREFIX_END, 0, start):
+            prefix = _prefix(data, start)
+            if prefix not in keys:
+                keys[prefix] = _key(prefix)
+        number, total = match.group(1, 2)
         found.append(
             Header(
-                above + before.start(),
-                before[0],
+                start - len(prefix),
+                prefix,
                 match.start(3),
                 match.end(),
-                key,
-                number,
+                keys[prefix],
+                int(number),
                 None if total is None else int(total),
                 instruction,
             )
         )
     return found
+
+
+def _prefix(data: bytes, start: int) -> bytes:
+    """The prefix that ends where a counter starts."""
+    above = max(0, start - ABOVE)
+    before = BEFORE_STEP.search(data, max(above, data.rfind(b"\n", above, start)), start)
+    return b"" if before is None else before[0]
+
+
+def _key(prefix: bytes) -> Key:
+    """What a prefix says."""
+    said = BEFORE_STEP.match(prefix)
+    if said is None:  # it was found by that
+        raise AssertionError(prefix)
+    platform, stage, stages = said.group("platform", "stage", "stages")
+    return Key(platform, int(stage) if stage else None, int(stages) if stage else None)
 
 
 def builds_of(data: bytes) -> Chain:
@@ -147,13 +167,26 @@ class Chain:
         self.shared: set[int] = set()
         self._data = data
         self._headers = headers
-        self._places: dict[tuple[Key, int], list[int]] = {}
-        self._same: dict[bytes, list[int]] = {}
-        for header in headers:
-            self._places.setdefault((header.key, header.number), []).append(header.start)
-            self._same.setdefault(_line(data, header), []).append(header.start)
         self.failures = [match.start() for match in BUILDING_AT.finditer(data)]
         self._results = sorted(match.start() for each in RESULTS for match in each.finditer(data))
+
+    # Few logs leave a doubt for which these are asked.
+
+    @cached_property
+    def _places(self) -> dict[tuple[Key, int], list[int]]:
+        """Where headers are, by what they count."""
+        places: dict[tuple[Key, int], list[int]] = {}
+        for header in self._headers:
+            places.setdefault((header.key, header.number), []).append(header.start)
+        return places
+
+    @cached_property
+    def _same(self) -> dict[bytes, list[int]]:
+        """Where they are, by their words."""
+        same: dict[bytes, list[int]] = {}
+        for header in self._headers:
+            same.setdefault(_line(self._data, header), []).append(header.start)
+        return same
 
     def follow(self) -> None:
         """Tell the builder's headers from others."""

@@ -53,6 +53,11 @@ _MERGED = frozenset(
 )
 
 
+_KINDS: dict[str | None, Kind] = {
+    kind.name: kind for kind in (Kind.CACHED, Kind.IMAGE, Kind.WARNING, Kind.ERROR, Kind.NOTE, Kind.BLANK)
+}
+"""Lines that are what they are wherever they stand, by their names in :data:`~.markers.LINE`."""
+
 _FETCHES = (b"Trying to pull ", b'Resolved "', b'Resolving "')
 
 
@@ -118,19 +123,21 @@ class Cutter:
 
     def _add(self, kind: Kind, end: int) -> None:
         """Add an element, or let the one before it grow if it is of the same kind and build."""
-        tape = self.tape
-        if kind in _MERGED and len(tape) > self.builds[-1] and tape.kinds[-1] == kind:
-            tape.ends[-1] = max(end, tape.ends[-1])
+        kinds, ends = self.tape.kinds, self.tape.ends
+        if kind in _MERGED and len(kinds) > self.builds[-1] and kinds[-1] == kind:
+            ends[-1] = max(end, ends[-1])
         else:
-            tape.add(kind, end)
+            self.tape.add(kind, end)
 
     def _lines(self, end: int) -> None:
         """Cut lines that no program printed."""
-        data = self.data
+        data, read = self.data, LINE.match
+        kinds, ends = self.tape.kinds, self.tape.ends
         position = self.tape.end
         while position < end:
-            match = LINE.match(data, position, end)
-            kind = self._kind(match.lastgroup or "", position) if match is not None else None
+            match = read(data, position, end)
+            name = match.lastgroup if match is not None else None
+            kind = _KINDS.get(name) or self._kind(name, position)
             if match is None or kind is None:
                 # A line feed belongs to the line before it.
                 known = KNOWN.search(data, position, end)
@@ -140,10 +147,14 @@ class Cutter:
             position = match.end()
             if kind is Kind.FAILURE:
                 position = self._failure_end(match.start(), position, end)
-            self._add(kind, position)
+            if kind in _MERGED and len(kinds) > self.builds[-1] and kinds[-1] == kind:
+                ends[-1] = position
+            else:
+                kinds.append(kind)
+                ends.append(position)
 
-    def _kind(self, name: str, start: int) -> Kind | None:
-        """What a line is that has a name in :data:`~.markers.LINE`; ``None`` if it is none of buildah's."""
+    def _kind(self, name: str | None, start: int) -> Kind | None:
+        """What a line is whose kind depends on what was before; ``None`` if it is none of buildah's."""
         match name:
             case "COPYING":
                 if self.data.startswith(_FETCHES, start):
@@ -165,10 +176,12 @@ class Cutter:
                 return Kind.CONTEXT if name == "CONTEXT" else Kind.WARNING
             case "VERTEX":
                 self._copied = Kind.PROGRESS
+                return Kind.VERTEX
             case "RESULT" | "TAG":
                 self._copied = Kind.PUSH
                 self._end()
-        return Kind[name]
+                return Kind[name]
+        return None
 
     def _end(self) -> None:
         """Take note of a result or a failure: if no step follows, no program speaks any more."""

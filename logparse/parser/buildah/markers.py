@@ -92,13 +92,14 @@ SIGNATURES = b"Getting image source signatures"
 """How the report of a commit begins, of a stage that others are built on."""
 
 # On a terminal too narrow for it, a bar of progress is only an ellipsis.
-_COPYING = (
-    rb"Trying to pull |Resolv(?:ed|ing) \"|Getting image source signatures|Copying (?:blob|config) "
+_COPIED = (
+    rb"Getting image source signatures|Copying (?:blob|config) "
     rb"|Writing manifest to image destination|Storing signatures|Writing manifest list"
     rb"|Checking if image destination supports signatures|Copying \d{1,6} (?:of \d{1,6} )?images"
     rb"|Copying image sha256:|Creating signature: |Skipping fetch of repeat blob "
     rb"|[ \t]{0,8}[0-9.]{1,16} [KMGT]?i?B / [0-9.]{1,16} [KMGT]?i?B|\xe2\x80\xa6(?=\r{0,8}\n)"
 )
+_COPYING = rb"Trying to pull |Resolv(?:ed|ing) \"|" + _COPIED
 COPYING_BLOCK = re.compile(rb"(?:" + _MOVES + rb"(?:" + _COPYING + rb")[^\n]*\n|" + _MOVES + rb"\n)*+")
 """Lines of a report of copied blobs."""
 
@@ -169,7 +170,10 @@ _LINES: dict[str, bytes] = {
     "CONTEXT": rb"Sending build context to Docker daemon" + _REST,
     "BANNER": rb"DEPRECATED: The legacy builder is deprecated[^\n]*(?:\n[ \t]{4,}[^\n]*)*+(?:\n|\Z)",
     "VERTEX": _PLAIN_PREFIX + rb"(?:STEP \d{1,6}(?:/\d{1,6})?: )?COMMIT(?: [^\n]{0,512})?" + _END,
-    "COPYING": rb"(?:" + _COPYING + rb")" + _REST,
+    "COPYING": (
+        rb"(?:" + _COPYING + rb")" + _REST
+        + rb"(?:" + _MOVES + rb"(?:" + _COPIED + rb")" + _REST + rb")*+"
+    ),
     "TAG": rb"Successfully tagged " + _REST,
     "RESULT": rb"(?:Successfully built " + _ID + rb"|[0-9a-f]{64})" + _END,
     "WARNING": (

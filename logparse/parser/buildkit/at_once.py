@@ -13,24 +13,22 @@ gave it, in each.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from logparse.model import Build, Kind, Span, Transcript
-from logparse.parser.at_once import MOST, Sorting, Strand, builds_of
+from logparse.model import Build, Span, Transcript
+from logparse.parser.at_once import MOST, Sorting, builds_of
 from logparse.parser.buildkit.markers import (
     CLOSING,
     CONTROL,
     EXPORT,
     GLUED_END,
     HEADING,
-    RUN,
-    STEP,
     kind_of_status,
 )
-from logparse.parser.buildkit.names import VertexName, read_name
-from logparse.parser.buildkit.numbers import same_name
+from logparse.parser.buildkit.names import read_name
+from logparse.parser.buildkit.strands import BuildStrand, likelihood_new, names_command, suits
 
 __all__ = ["read_apart"]
 
@@ -44,20 +42,9 @@ _RESOLVE = re.compile(rb"(?:sha256:[0-9a-f]{64}[ \t\r]{0,8}\n#\d{1,6} )?resolve 
 
 _FOLLOWING = re.compile(rb"(?:[ \t\r]*+\n){1,2}#(?P<number>\d{1,6}) (?P<name>(?!\d)[^\n]++)\n")
 _ENDING = re.compile(rb"DONE|CACHED")
-_COMMAND = re.compile(rb"(?:executor failed running \[|process \")([^\n]{1,65536})")
-_KINDS = {
-    Kind.CONTEXT: re.compile(rb"[^\n]*\] (?:load |transfer)|\[(?:internal|context)|local://|[^\n]*copy "),
-    Kind.RESULT: EXPORT,
-    Kind.TAG: EXPORT,
-    Kind.PROGRESS: re.compile(rb"(?!" + RUN.pattern + rb")"),
-}
-"""The vertices that say some things; others do not."""
 _LOCAL = re.compile(rb"\[internal\] load (?:build |\.docker)")
 """Vertices that are each build's own, even if others have one of that name."""
-_FLAGS = re.compile(r"\A(?:--[a-z]{1,32}(?:=\S{1,4096})?\s{1,64}){1,16}")
-_LONGEST_COMMAND = 256
 _LONGEST_BLOCK = 1 << 16
-_QUOTES = b"\\\"'"
 
 _WEIGHT = 0.25
 """Seconds of difference for which one more of likelihood makes up."""
@@ -69,37 +56,6 @@ _SLACK = 0.05
 """Seconds by which a clock may seem to run backwards: it is printed with fewer digits at a vertex' end."""
 _UNKNOWN_CLOCK = 0.5
 """Seconds that a line without a clock counts as being away from now."""
-
-
-class _Strand(Strand):
-    """A build: the names behind its numbers, and how far each vertex has come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: dict[int, bytes] = {}
-        self.digests: dict[int, bytes] = {}
-        self.open: set[int] = set()
-        self.current = -1
-        self.top = 0
-        # When each vertex began, on the clock that all builds share, and what its own clock said last.
-        self.began: dict[int, float] = {}
-        self.clocks: dict[int, float] = {}
-        # Lines that each vertex that goes on has said, of those that tell how far it has come.
-        self.said: dict[int, set[bytes]] = {}
-        self.steps: dict[tuple[str | None, str | None, str | None], VertexName] = {}
-        self.step_vertex: dict[tuple[str | None, str | None, str | None], int] = {}
-        self.errors: list[bytes] = []
-        # Whether it has said why it stopped.
-        self.closed = False
-
-    def own_steps(self) -> Iterator[VertexName]:
-        """The last step of each stage, base images aside, to which other builds may have given a name."""
-        return (step for step in self.steps.values() if step.number != 1)
-
-    def has(self, number: int, name: bytes) -> bool:
-        """Whether a number stands for a vertex of this name."""
-        known = self.names.get(number)
-        return known is not None and same_name(known, name)
 
 
 def read_apart(
@@ -160,7 +116,7 @@ def _read_region(
     return builds
 
 
-def _tell_apart(data: bytes, region: Span) -> list[_Strand]:
+def _tell_apart(data: bytes, region: Span) -> list[BuildStrand]:
     """Give each line of a stretch of the text to the build that wrote it; fewer than two if that fails."""
     sorter = _Sorter(data)
     position, end = region
@@ -180,11 +136,11 @@ class _Sorter:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.sorting = Sorting(data)
-        self.strands: list[_Strand] = []
+        self.strands: list[BuildStrand] = []
         self.now = 0.0
         # Builds with an error, in the order of these; and whose last words are being printed.
-        self._failing: list[_Strand] = []
-        self._ending: _Strand | None = None
+        self._failing: list[BuildStrand] = []
+        self._ending: BuildStrand | None = None
         self._looking_ahead = False
 
     def line(self, line: re.Match[bytes]) -> int:
@@ -194,7 +150,7 @@ class _Sorter:
             return self._other(start, end)
         self._ending = None
         number, rest = int(line["number"]), line["rest"]
-        strand: _Strand | None
+        strand: BuildStrand | None
         if not CONTROL.match(rest) and self._is_name(number, rest):
             digest = _DIGEST.match(self.data, end)
             if digest is not None and int(digest[1]) == number:
@@ -217,9 +173,9 @@ class _Sorter:
 
     # -- names of vertices ------------------------------------------------------------------------------
 
-    def _header(self, number: int, name: bytes, digest: bytes | None, behind: int) -> _Strand:
+    def _header(self, number: int, name: bytes, digest: bytes | None, behind: int) -> BuildStrand:
         """The build to which the name of a vertex belongs."""
-        best: _Strand | None = None
+        best: BuildStrand | None = None
         most = 0.0
         for strand in self.strands:
             likely = self._likelihood(strand, number, name, digest, behind)
@@ -230,7 +186,7 @@ class _Sorter:
         self._begins(best, number, name, digest)
         return best
 
-    def _begins(self, best: _Strand, number: int, name: bytes, digest: bytes | None) -> None:
+    def _begins(self, best: BuildStrand, number: int, name: bytes, digest: bytes | None) -> None:
         """Take note of the name of a vertex."""
         best.names.setdefault(number, name)
         if digest is not None:
@@ -245,19 +201,19 @@ class _Sorter:
         best.top = max(best.top, number)
         best.current = number
 
-    def _nearest(self, number: int) -> _Strand:
+    def _nearest(self, number: int) -> BuildStrand:
         """A build that is new to the log; or if it should have begun before, the one that fits best."""
         begun = any(each.names.keys() & {0, 1} for each in self.strands)
         if number > 1 and begun:
             going_on = [each for each in self.strands if not each.over] or self.strands
             return min(going_on, key=lambda each: (number in each.names, number in each.open))
-        strand = _Strand()
+        strand = BuildStrand()
         self.strands.append(strand)
         self.sorting.strands.append(strand)
         return strand
 
     def _likelihood(
-        self, strand: _Strand, number: int, name: bytes, digest: bytes | None, behind: int
+        self, strand: BuildStrand, number: int, name: bytes, digest: bytes | None, behind: int
     ) -> float:
         """How likely it is that a build printed a vertex's name; 0 if it cannot have."""
         known = strand.digests.get(number)
@@ -271,11 +227,11 @@ class _Sorter:
             return likely + again if again else 0
         if strand.over or number == 0 or (number == 1 and strand.top > 0):
             return 0
-        new = _likelihood_new(strand, name)
+        new = likelihood_new(strand, name)
         return likely + new + (number == strand.top + 1) if new else 0
 
     def _likelihood_again(
-        self, strand: _Strand, number: int, name: bytes, digest: bytes | None, behind: int
+        self, strand: BuildStrand, number: int, name: bytes, digest: bytes | None, behind: int
     ) -> float:
         """The same for a number that a build has a name for.
 
@@ -292,7 +248,7 @@ class _Sorter:
 
     # -- what vertices say ------------------------------------------------------------------------------
 
-    def _says(self, number: int, rest: bytes, span: Span) -> _Strand | None:
+    def _says(self, number: int, rest: bytes, span: Span) -> BuildStrand | None:
         """The build in which a vertex says something."""
         those = []
         if not rest.startswith(b"ERROR: "):
@@ -323,7 +279,7 @@ class _Sorter:
         self._end(best, number, rest, span)
         return best
 
-    def _likelihood_behind(self, strand: _Strand, number: int, following: re.Match[bytes]) -> float:
+    def _likelihood_behind(self, strand: BuildStrand, number: int, following: re.Match[bytes]) -> float:
         """How likely it is that a build printed the name that comes next, had it ended a vertex just now.
 
         A display prints both at once.
@@ -344,14 +300,14 @@ class _Sorter:
             strand.open.add(number)
         return likely
 
-    def _cost(self, strand: _Strand, number: int, rest: bytes, clock: float | None) -> float:
+    def _cost(self, strand: BuildStrand, number: int, rest: bytes, clock: float | None) -> float:
         """How far from what is expected a line would be in a build."""
         if rest.startswith(b"ERROR: "):
-            if not _names_command(rest, strand.names.get(number, b"")):
+            if not names_command(rest, strand.names.get(number, b"")):
                 return _NO_WAY
             if strand.errors or strand.over:
                 return _UNSUITED
-        if not _suits(rest, strand.names.get(number, b"")):
+        if not suits(rest, strand.names.get(number, b"")):
             return _UNSUITED
         if clock is None:
             return _UNKNOWN_CLOCK if rest not in strand.said.get(number, ()) else 2 * _UNKNOWN_CLOCK
@@ -359,7 +315,7 @@ class _Sorter:
         # What ran backwards is none of this vertex's.
         return cost + (_NO_WAY if clock < strand.clocks.get(number, 0.0) - _SLACK else 0.0)
 
-    def _end(self, strand: _Strand, number: int, rest: bytes, span: Span) -> None:
+    def _end(self, strand: BuildStrand, number: int, rest: bytes, span: Span) -> None:
         """Take note of the end of a vertex."""
         control = CONTROL.match(rest)
         group = control.lastgroup if control is not None else None
@@ -413,7 +369,7 @@ class _Sorter:
             self.sorting.hold(start, end)
             return end
         self.sorting.give(strand, start, end)
-        if isinstance(strand, _Strand) and _CLOSING.match(data, start) is not None:
+        if isinstance(strand, BuildStrand) and _CLOSING.match(data, start) is not None:
             strand.closed = strand.over = strand.failed = True
             self._ending = None
         return end
@@ -423,44 +379,3 @@ class _Sorter:
         close = self.data.find(b"\n------", start - 1, start + _LONGEST_BLOCK)
         behind = self.data.find(b"\n", close + 1) + 1 if close >= 0 else 0
         return behind > 0 and _SUMMARY.match(self.data, behind) is not None
-
-
-def _names_command(error: bytes, name: bytes) -> bool:
-    """Whether an error may be that of the command in a vertex's name; true if it names none."""
-    command = _COMMAND.search(error)
-    instruction = read_name(name.decode("utf-8", "replace"))
-    if command is None:
-        return True
-    if instruction.number is None:
-        return False
-    # Quotes are escaped in the one and not in the other.
-    words = _FLAGS.sub("", instruction.arguments, count=1)[:_LONGEST_COMMAND].encode()
-    return words.translate(None, _QUOTES) in command[1].translate(None, _QUOTES)
-
-
-def _suits(rest: bytes, name: bytes) -> bool:
-    """Whether a vertex of this name may say so."""
-    if rest[:1].isdigit():
-        return STEP.match(name) is None or RUN.match(name) is not None
-    kind = kind_of_status(rest)
-    vertices = _KINDS.get(kind) if kind is not None else None
-    return vertices is None or vertices.match(name) is not None
-
-
-def _likelihood_new(strand: _Strand, name: bytes) -> float:
-    """How likely it is that a build has a vertex of this name besides those known; 0 if it cannot have."""
-    read = read_name(name.decode("utf-8", "replace"))
-    if read.number is None:
-        return 0 if any(same_name(each, name) for each in strand.names.values()) else 2
-    if any((each.stage is None) != (read.stage is None) for each in strand.own_steps()):
-        return 0  # stages have names where there are several
-    stage = (read.target, read.platform, read.stage)
-    before = strand.steps.get(stage)
-    if before is None or before.number is None:
-        return 2 + (read.number == 1)
-    if before.number >= read.number or (before.total != read.total and before.number > 1):
-        return 0
-    if before.total != read.total:  # a base image that another build gave its name
-        return 2
-    is_done = strand.step_vertex[stage] not in strand.open
-    return 2 + (2 if before.number == read.number - 1 else 0) + (1 if is_done else -2)

@@ -7,9 +7,9 @@ array operations, at a speed that no loop over lines can reach. It only ever say
 without a word, lines of another vertex in between, rare statuses.
 
 Lines of one vertex' program that follow each other are one *turn*, as are lines of text; any other line is
-one of its own. Each turn gets a class, which is the kind of element that it is, and follows from the one
-before, or does not. A machine that stands before a turn with no vertex at hand can take all turns
-up to the next one that does not follow.
+one of its own. Each turn gets a class (:mod:`.classes`), which is the kind of element that it is, and follows
+from the one before, or does not. A machine that stands before a turn with no vertex at hand can take all
+turns up to the next one that does not follow.
 
 What is left to know is where builds begin. Numbers start again there: at ``#0 building with``, or at the
 first vertex where a client does not print that. Within such a *series*, each number must have one name.
@@ -22,7 +22,31 @@ from typing import NamedTuple
 
 import numpy as np
 
-from logparse.model import Kind
+from logparse.parser.buildkit.classes import (
+    BLANK,
+    BY_FIRST,
+    CLOSES,
+    COMPARED,
+    DIGEST,
+    DONE,
+    FOLLOWS_END,
+    HEADER,
+    IS_END,
+    IS_FIRST,
+    IS_INSIDE,
+    IS_MARK,
+    IS_STATUS,
+    KIND_OF,
+    LAYER,
+    MERGES,
+    NOTE,
+    ODD,
+    SIZES,
+    TEXT,
+    TWO_WORDS,
+    VERTEX,
+    ZERO,
+)
 from logparse.parser.buildkit.markers import STEP
 from logparse.parser.classic.lines import (
     Flags,
@@ -50,84 +74,9 @@ _EIGHT, _FIRST_BYTE = np.uint64(8), np.uint64(0xFF)
 _LONGEST_NUMBER = 6
 _NUMBERS = 20
 """Bits of a number of so many digits."""
-
-# Classes are the kinds of elements, as numbers of numpy's own, since it would look into members of an
-# enumeration anew each time; and some more.
-_TEXT, _BLANK, _HEADER, _OUTPUT, _VERTEX, _PROGRESS = (
-    np.uint8(kind)
-    for kind in (Kind.UNKNOWN, Kind.BLANK, Kind.HEADER, Kind.OUTPUT, Kind.VERTEX, Kind.PROGRESS)
-)
-_DONE, _CACHED, _CANCELED, _ERROR, _NOTE, _WARNING = (
-    np.uint8(kind) for kind in (Kind.DONE, Kind.CACHED, Kind.CANCELED, Kind.ERROR, Kind.NOTE, Kind.WARNING)
-)
-_ZERO = np.uint8(250)
-"""``#0 building with "default" instance``."""
-_WORDS = np.uint8(251)
-"""Words of a vertex' that are no status: its name, if anything."""
-_LAYER, _EXTRACTING = np.uint8(252), np.uint8(253)
-"""How far a transfer or an extraction has come."""
-_DIGEST = np.uint8(254)
-"""A vertex' own, which some releases print below its name."""
-_ODD = np.uint8(255)
-"""What begins like something else, and is not quite that."""
-
-_STATUSES = {
-    b"transferring ": np.uint8(Kind.CONTEXT),
-    b"writing image ": np.uint8(Kind.RESULT),
-    b"naming to ": np.uint8(Kind.TAG),
-    b"pushing ": np.uint8(Kind.PUSH),
-    b"resolve ": _PROGRESS,
-    b"exporting ": _PROGRESS,
-    b"unpacking ": _PROGRESS,
-    b"preparing ": _PROGRESS,
-    b"importing ": _PROGRESS,
-}
-_BEGINNINGS = (
-    (b"DONE", _DONE),
-    (b"CACHED", _CACHED),
-    (b"CANCELED", _CANCELED),
-    (b"...", _NOTE),
-    (b"ERROR: ", _ERROR),
-    (b"WARN: ", _WARNING),
-    (b"WARNING", _ODD),
-    (b"sha256:", _LAYER),
-    (b"extracting ", _EXTRACTING),
-    (b"building with ", _ZERO),
-    *_STATUSES.items(),
-)
-"""What stands behind a number; none is longer than two words of eight bytes."""
-_COMPARED = [
-    (leading(min(len(text), 8)), word(text[:8]), leading(len(text[8:])), word(text[8:]), kind)
-    for text, kind in _BEGINNINGS
-]
-_TWO_WORDS = 16
 _HEX, _DIGITS = len(b"sha256:"), 64
-_BOOTING = (word(b"[interna"), word(b"l] booti"))
 _INTERNAL, _INTERNAL_END = word(b"[interna"), word(b"l]")
-
-
-def _table(*classes: np.uint8) -> Flags:
-    table = np.zeros(256, np.bool_)
-    table[list(classes)] = True
-    return table
-
-
-_IS_STATUS = _table(*_STATUSES.values())
-_IS_END = _table(_DONE, _CACHED, _CANCELED, _ERROR, _NOTE)
-_IS_INSIDE = _table(_OUTPUT, _WARNING, _LAYER, _EXTRACTING, _DIGEST) | _IS_STATUS | _IS_END
-_CLOSES = _table(_TEXT, _BLANK, _ZERO) | _IS_END
-_IS_NAME = _table(_WORDS) | _IS_STATUS
-_IS_MARK = _table(_ZERO) | _IS_NAME
-_FOLLOWS_END = _table(_BLANK) | _IS_MARK
-_MERGES = _table(_OUTPUT, _BLANK) | _IS_STATUS
-_IS_FIRST = np.zeros(256, np.bool_)
-_IS_FIRST[[text[0] for text, _ in _BEGINNINGS]] = True
-_BY_FIRST = np.full(256, _WORDS)
-_BY_FIRST[list(b"0123456789")] = _OUTPUT
-_KIND_OF = np.arange(256, dtype=np.uint8)
-_KIND_OF[[_ZERO, _LAYER, _EXTRACTING, _DIGEST]] = _NOTE, _PROGRESS, _PROGRESS, _NOTE
-_SIZES = np.zeros(256, np.int64)
-_SIZES[[_CACHED, _CANCELED, _NOTE]] = [len(b"CACHED"), len(b"CANCELED"), len(b"...")]
+_BOOTING = (word(b"[interna"), word(b"l] booti"))
 
 
 class Visits(NamedTuple):
@@ -239,7 +188,7 @@ class _Piece:
         good &= (digits == 1) | (lines.bytes.take(starts + 1) != ord("0"))
         self._numbers, self._text = numbers, behind + 1
         self._said = said = lines.word(self._text)
-        classes = _BY_FIRST.take((said & _FIRST_BYTE).view(np.int64))
+        classes = BY_FIRST.take((said & _FIRST_BYTE).view(np.int64))
         classes *= good
         self._classes = classes
 
@@ -248,26 +197,26 @@ class _Piece:
         start = starts.take(others)
         size = self._line_ends.take(others) - start
         blank = (size == 1) | ((size == len(b"\r\n")) & (lines.bytes.take(start) == ord("\r")))
-        classes[others[blank]] = _BLANK
+        classes[others[blank]] = BLANK
 
-        some = np.flatnonzero(_IS_FIRST.take((said & _FIRST_BYTE).view(np.int64)) & good)
+        some = np.flatnonzero(IS_FIRST.take((said & _FIRST_BYTE).view(np.int64)) & good)
         text, said = self._text.take(some), said.take(some)
         said_next = lines.word(text + 8)
         found = np.zeros(len(some), np.uint8)
-        for mask, beginning, mask_next, next_word, kind in _COMPARED:
+        for mask, beginning, mask_next, next_word, kind in COMPARED:
             same = (said & mask) == beginning
             if mask_next:
                 same &= (said_next & mask_next) == next_word
             found += same * kind
         ends = self._line_ends.take(some) - 1
         ends -= lines.bytes.take(ends - 1) == ord("\r")
-        wanted = _SIZES.take(found)
-        found[(wanted != ends - text) & (wanted > 0)] = _ODD
-        those = np.flatnonzero(found == _DONE)
-        found[those[~self._is_done(text[those], ends[those])]] = _ODD
-        those = np.flatnonzero(found == _LAYER)
+        wanted = SIZES.take(found)
+        found[(wanted != ends - text) & (wanted > 0)] = ODD
+        those = np.flatnonzero(found == DONE)
+        found[those[~self._is_done(text[those], ends[those])]] = ODD
+        those = np.flatnonzero(found == LAYER)
         found[those] = self._layers(text[those], ends[those])
-        found[(numbers.take(some) == 0) != (found == _ZERO)] = _ODD
+        found[(numbers.take(some) == 0) != (found == ZERO)] = ODD
         known = found > 0
         classes[some[known]] = found[known]
 
@@ -291,10 +240,10 @@ class _Piece:
         digit = lines.bytes.take(text + (_HEX + _DIGITS + 1))
         is_layer = (size > 1) & (lines.bytes.take(text + (_HEX + _DIGITS)) == ord(" "))
         is_layer &= (digit >= ord("0")) & (digit <= ord("9"))
-        classes = np.where(is_layer, _LAYER, _ODD)
+        classes = np.where(is_layer, LAYER, ODD)
         own = np.flatnonzero(size == 0)
         digits = lines.word(text[own, None] + np.arange(_HEX, _HEX + _DIGITS, 8))
-        classes[own[is_hex(digits).all(axis=1)]] = _DIGEST
+        classes[own[is_hex(digits).all(axis=1)]] = DIGEST
         return classes
 
     # -- what follows from what -------------------------------------------------------------------------
@@ -304,40 +253,40 @@ class _Piece:
         classes, numbers, count = self._classes, self._numbers, self._count
         # Whether there is no vertex at hand before each turn.
         is_free = np.ones(count + 1, np.bool_)
-        _CLOSES.take(classes, out=is_free[1:])
+        CLOSES.take(classes, out=is_free[1:])
         is_free = is_free[:-1]
-        begins = _FOLLOWS_END.take(classes)
+        begins = FOLLOWS_END.take(classes)
         begins &= is_free
-        inside = _IS_INSIDE.take(classes)
+        inside = IS_INSIDE.take(classes)
         inside[1:] &= numbers[1:] == numbers[:-1]
         inside &= ~is_free
         follows = begins | inside
-        zero = np.flatnonzero(classes == _ZERO)
+        zero = np.flatnonzero(classes == ZERO)
         follows[zero[1:][zero[1:] == zero[:-1] + 1]] = False
-        self._marks = marks = np.flatnonzero(begins & _IS_MARK.take(classes))
-        self._names = names = marks[classes.take(marks) != _ZERO]
-        digests = np.flatnonzero(classes == _DIGEST)
+        self._marks = marks = np.flatnonzero(begins & IS_MARK.take(classes))
+        self._names = names = marks[classes.take(marks) != ZERO]
+        digests = np.flatnonzero(classes == DIGEST)
         follows[digests[~_flags(names + 1, count + 1)[digests]]] = False
         follows[self._odd_names()] = False
         follows[self._odd_statuses(inside)] = False
         self._check_series(follows)
         # A visit is whole if its end comes before anything that does not follow.
         odd = np.append(np.flatnonzero(~follows), count)
-        ends = np.append(np.flatnonzero(inside & _IS_END.take(classes)), count)
+        ends = np.append(np.flatnonzero(inside & IS_END.take(classes)), count)
         until = ends[np.searchsorted(ends, names)]
         follows[names[until >= odd[np.searchsorted(odd, names)]]] = False
         begins &= follows
         self._begins = begins
         self._breaks = np.append(np.flatnonzero(~follows), count)
         endings = np.zeros(count, np.uint8)
-        endings[names] = np.append(classes, _TEXT).take(until)
+        endings[names] = np.append(classes, TEXT).take(until)
         self._endings = endings.take(self._marks)
 
     def _odd_names(self) -> Offsets:
         """Names that are not compared as they should, or have a meaning."""
         names = self._names
-        odd = _IS_STATUS.take(self._classes.take(names))
-        odd &= self._line_ends.take(names) - self._text.take(names) <= _TWO_WORDS
+        odd = IS_STATUS.take(self._classes.take(names))
+        odd &= self._line_ends.take(names) - self._text.take(names) <= TWO_WORDS
         some = np.flatnonzero(self._said.take(names) == _BOOTING[0])
         odd[some[self._said_next(names[some]) == _BOOTING[1]]] = True
         found: Offsets = names[odd]
@@ -345,7 +294,7 @@ class _Piece:
 
     def _odd_statuses(self, inside: Flags) -> Offsets:
         """Statuses that may be the vertex' name once more."""
-        some = np.flatnonzero(inside & _IS_STATUS.take(self._classes))
+        some = np.flatnonzero(inside & IS_STATUS.take(self._classes))
         before = np.searchsorted(self._names, some)
         some, before = some[before > 0], before[before > 0]
         name = self._names.take(before - 1)
@@ -384,9 +333,9 @@ class _Piece:
         classes, marks = self._element_classes(), self._marks
         is_last = np.ones(self._count, np.bool_)
         is_last[:-1] = classes[1:] != classes[:-1]
-        is_last[:-1] |= ~_MERGES.take(classes[1:])
+        is_last[:-1] |= ~MERGES.take(classes[1:])
         # A vertex may be left right behind its digest, and both are notes.
-        is_last[:-1] &= (self._classes[:-1] != _DIGEST) | (self._classes[1:] != _NOTE)
+        is_last[:-1] &= (self._classes[:-1] != DIGEST) | (self._classes[1:] != NOTE)
         last = np.flatnonzero(is_last)
         ends = np.append(self._starts[1:], end).take(last) + base
         return Turns(
@@ -410,15 +359,15 @@ class _Piece:
 
     def _element_classes(self) -> Kinds:
         """The kinds of the turns' elements."""
-        classes, names = _KIND_OF.take(self._classes), self._names
-        classes[names] = _VERTEX
+        classes, names = KIND_OF.take(self._classes), self._names
+        classes[names] = VERTEX
         some = names[(self._said.take(names) & _FIRST_BYTE) == ord("[")]
         internal = self._said.take(some) == _INTERNAL
         internal &= (self._said_next(some) & leading(2)) == _INTERNAL_END
         some = some[~internal]
         text = (self._text.take(some) + self._lines.base).tolist()
         match, data = STEP.match, self.data
-        classes[some[[match(data, place) is not None for place in text]]] = _HEADER
+        classes[some[[match(data, place) is not None for place in text]]] = HEADER
         return classes
 
 

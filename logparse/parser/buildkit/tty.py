@@ -120,7 +120,7 @@ _LINE = re.compile(
     + rb")|"
     + _REST
 )
-_BLOCK_END = re.compile(rb"(?<=\n)------\r?(?:\n|\Z)(?!" + _MARK + rb")|(?<=\n)" + _MOVES + _HEADER)
+_BLOCK_END = re.compile(rb"(?<=\n)------[ \t\r]*+(?:\n|\Z)(?!" + _MARK + rb")|(?<=\n)" + _MOVES + _HEADER)
 
 _GAP = 2.0
 """Seconds between two frames behind which they are of two builds, if there are closing words between them."""

@@ -36,10 +36,11 @@ Three facts make this harder than it looks, each seen in recorded logs:
 What goes wrong behind the result, such as a push that is denied, is not the build's failure: it is kept as
 text.
 
-What the builder prints is in :mod:`.markers`; :mod:`.cutter` cuts a log into elements. For large logs it has
-the help of :mod:`.regular`, which cuts whatever is as usual all at once: :mod:`.places` finds the sentences
-that matter, :mod:`.lines` and :mod:`.chunk` tell what each line is. :mod:`.reader` reads steps and pulls from
-elements when somebody looks at them.
+What the builder prints is in :mod:`.markers`; :mod:`.cutter` cuts a log into elements, and :mod:`.ends` finds
+where outputs end. For large logs they have the help of :mod:`.regular`, which cuts whatever is as usual all
+at once: :mod:`.places` finds the sentences that matter, :mod:`.lines` and :mod:`.chunk` tell what each line
+is. :mod:`.reader` reads steps and pulls from elements when somebody looks at them; :mod:`.at_once` tells
+builds apart that ran at once.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ def _read(transcript: Transcript) -> list[Build]:
     """The builds of a text, read as if each had been alone."""
     cutter = Cutter(transcript.data)
     cutter.cut()
+    if cutter.places is not None:
+        transcript.kept["removals"] = cutter.places.removals
     if not any(kind in cutter.tape.kinds for kind in (Kind.HEADER, Kind.CONTEXT, Kind.FAILURE)):
         return []
     starts = [*cutter.builds, len(cutter.tape)]

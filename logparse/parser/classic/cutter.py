@@ -1,26 +1,21 @@
 """The structural pass: a state machine that visits each marker once and skips over output.
 
 Inside a build, the machine stands at the beginning of a line that no program printed. Outside, everything
-up to the next context or first step is text. Searches for a container's end are remembered, so that no
-stretch of a log is searched twice however many steps there are, and the cost of a log grows with its size
-only.
+up to the next context or first step is text. Where a container's output ends is for :mod:`.ends` to say.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from array import array
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
 
 from logparse.model import Kind, Tape
+from logparse.parser.classic.ends import ID_LENGTH, LAST_LINE, Ends, Landmarks, command_of
 from logparse.parser.classic.markers import (
     AFTER_REMOVAL,
     BEFORE_REMOVAL,
     BOUNDARY,
     CLOSING_CLIENT,
-    CLOSING_DAEMON,
     COMMANDS,
     COMPOSE,
     COMPOSE_FIRST,
@@ -29,97 +24,25 @@ from logparse.parser.classic.markers import (
     GLUED_CLOSING,
     GLUED_TO,
     GLUED_WORD_ERROR,
-    GOING_ON,
     KIND_OF,
-    LATE_REMOVAL,
     LINE,
-    LINE_GOING_ON,
     LINE_START,
-    NON_ZERO,
     PROGRESS,
     REMOVAL,
-    REMOVAL_ID,
     REMOVERS,
-    RUN_FLAGS,
-    RUNNING,
-    RUNNING_ID,
     STEP,
     StepGroup,
 )
-from logparse.parser.classic.places import Places
+from logparse.parser.classic.places import LARGE, Places
 from logparse.parser.classic.regular import Run, find_regular
 
 __all__ = ["Cutter"]
 
-# Below this size, finding regular steps costs more than it spares.
-_LARGE = 1 << 18
-
-# How many look-alikes of a container's end are examined. More than a few exist only where a program
-# imitates them, and a bound keeps the cost linear.
-_COMPARED = 64
-
 # Bytes before the builder's last words in which Compose may have put its own.
 _PREFIX = 256
 
-# Bytes at the end of an output in which its last line is looked for.
-_LAST_LINE = 1 << 16
-
-# How many times the size of a log may be searched for single containers before it is indexed.
-_SEARCHES = 4
-
-# Bytes behind a container's removal in which the builder's own removal is looked for, should that one have
-# been printed by a program.
-_LOOKED_AHEAD = 1 << 16
-
-_ID_LENGTH = 12
 _NO_RESULT = frozenset({Kind.UNKNOWN, Kind.BLANK, Kind.PULL})
 _MERGED = frozenset({Kind.UNKNOWN, Kind.BLANK, Kind.CONTEXT, Kind.PUSH, Kind.CLEANUP})
-
-
-class Landmarks:
-    """The places of one substring in a log, found from left to right and at most once each.
-
-    A parser that looked for the next marker anew at every step would read a log of n steps n times when
-    the marker is missing. Here the next place is remembered until it is passed, so all calls together
-    read the log once; :meth:`all` reads it once more for the rare questions that cannot be answered so.
-
-    Parameters
-    ----------
-    data, literal
-        The log and the substring.
-    places
-        All places, if they are known.
-    """
-
-    __slots__ = ("_all", "_data", "_literal", "_next")
-
-    def __init__(self, data: bytes, literal: bytes, places: memoryview | None = None) -> None:
-        self._data = data
-        self._literal = literal
-        self._next = -1
-        self._all: Sequence[int] | None = places
-
-    def after(self, offset: int) -> int:
-        """The first place at or behind `offset`, or the log's size; `offset` must not fall between calls."""
-        if self._next < offset:
-            if self._all is not None:
-                index = bisect_left(self._all, offset)
-                self._next = self._all[index] if index < len(self._all) else len(self._data)
-            else:
-                found = self._data.find(self._literal, offset)
-                self._next = found if found >= 0 else len(self._data)
-        return self._next
-
-    def all(self) -> Sequence[int]:
-        """All places."""
-        if self._all is None:
-            places = array("q")
-            found = self._data.find(self._literal)
-            while found >= 0:
-                places.append(found)
-                found = self._data.find(self._literal, found + 1)
-            self._all = places
-        return self._all
 
 
 class Cutter:
@@ -138,6 +61,8 @@ class Cutter:
         All elements, once :meth:`cut` is done.
     builds : list of int
         The index of each build's first element; the first build's is 0.
+    places : Places, optional
+        Of a large log, where the builder's tell-tale sentences stand.
     """
 
     def __init__(self, data: bytes, *, regular: bool | None = None) -> None:
@@ -145,19 +70,13 @@ class Cutter:
         self.size = len(data)
         self.tape = Tape()
         self.builds = [0]
-        large = self.size >= _LARGE if regular is None else regular
-        self._places = Places(data) if large else None
-        self._regular = find_regular(data, self._places) if self._places else iter(())
+        large = self.size >= LARGE if regular is None else regular
+        self.places = Places(data) if large else None
+        self._regular = find_regular(data, self.places) if self.places else iter(())
         self._run_ahead = next(self._regular, None)
-        known = self._places
+        known = self.places
         self._contexts = Landmarks(data, CONTEXT, known.contexts.data if known else None)
-        self._removals = Landmarks(data, REMOVAL, known.removals.data if known else None)
-        self._failures = Landmarks(data, NON_ZERO, known.failures.data if known else None)
-        self._late: tuple[int, re.Match[bytes] | None] = (-1, None)
-        self._removed: set[bytes] | None = None
-        self._started: dict[bytes, list[int]] = {}
-        self._searchable = _SEARCHES * self.size
-        self._removals_of: dict[bytes, list[int]] | None = None
+        self._ends = Ends(data, known)
         self._first_step = -1
         self._any_step = False
         # Of the build at hand: whether it has begun and not ended, the last step's count, where its header is
@@ -365,18 +284,18 @@ class Cutter:
 
     def _run(self, position: int, container: bytes) -> int:
         """Cut a container's output and what the builder says behind it."""
-        removal = self._removals.after(position)
-        if not self._removes(removal, position, container):
-            late = self._late_removal(removal, position)
+        removal = self._ends.removals.after(position)
+        if not self._ends.removes(removal, position, container):
+            late = self._ends.late_removal(removal, position, self._number)
             if late >= 0:
                 self.tape.add(Kind.OUTPUT, late)
                 return late
-            removal = self._far_removal(position, container)
+            removal = self._ends.far_removal(position, container)
             if removal < 0:
                 return self._run_unremoved(position)
-        if not self._goes_on(removal):
-            removal = self._last_removal(removal, container)
-        after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + _ID_LENGTH)
+        if not self._ends.goes_on(removal):
+            removal = self._ends.last_removal(removal, container)
+        after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + ID_LENGTH)
         if after is None:  # _removes has seen it
             raise AssertionError(removal)
         start = removal - len(REMOVERS[0] if self.data.startswith(REMOVERS[0], removal - 9) else REMOVERS[1])
@@ -395,112 +314,15 @@ class Cutter:
             self.tape.add(Kind.REMOVED, after.end())
         return after.end()
 
-    def _removes(self, offset: int, position: int, container: bytes) -> bool:
-        """Whether the ``intermediate container `` at `offset` is the builder's, about `container`."""
-        name = offset + len(REMOVAL)
-        return (
-            self.data.startswith(container, name)
-            and self.data.endswith(REMOVERS, position, offset)
-            and AFTER_REMOVAL.match(self.data, name + _ID_LENGTH) is not None
-        )
-
-    def _goes_on(self, removal: int) -> bool:
-        """Whether the builder goes on behind a removal; else a program may have printed it."""
-        after = AFTER_REMOVAL.match(self.data, removal + len(REMOVAL) + _ID_LENGTH)
-        end = removal if after is None else after.end()
-        return end == self.size or GOING_ON.match(self.data, end) is not None
-
-    def _late_removal(self, offset: int, position: int) -> int:
-        """Where the lines of a late removal begin, if `offset` is in the first of them; else -1."""
-        for words in (b"Removing ", b"Error removing "):
-            start = offset - len(words)
-            if start < position or not self.data.startswith(words, start):
-                continue
-            if self._late[0] != start:
-                # Several containers may wait for the same lines.
-                self._late = (start, LATE_REMOVAL.match(self.data, start))
-            match = self._late[1]
-            if match is not None:
-                number = match["next"]
-                return start if number is None or int(number) == self._number + 1 else -1
-        return -1
-
-    def _last_removal(self, removal: int, container: bytes) -> int:
-        """The one of several lines that remove `container` behind which the builder goes on.
-
-        The first is at `removal`, and no program knows when the builder's own will come, so the last one
-        before the next step counts.
-        """
-        going_on = LINE_GOING_ON.search(self.data, removal, removal + _LOOKED_AHEAD)
-        limit = going_on.start() if going_on is not None else removal + _LOOKED_AHEAD
-        last = self.data.rfind(REMOVAL + container, removal + 1, limit)
-        return last if last >= 0 and self._removes(last, removal, container) else removal
-
-    def _far_removal(self, position: int, container: bytes) -> int:
-        """Where `container` is removed, when that is not the first place that looks so; -1 if nowhere."""
-        if self._places is not None:
-            is_removed = self._places.speaks_of(container)
-        else:
-            if self._removed is None:
-                self._removed = set(REMOVAL_ID.findall(self.data))
-            is_removed = container in self._removed
-        if not is_removed:
-            return -1
-        for place in self._places_of(container, position):
-            if self._removes(place, position, container):
-                # A log may hold another one in which the same container was started and did come to its end.
-                if LINE_GOING_ON.search(self.data, position, place) is None:
-                    return place
-                return -1 if self._starts_between(position, place, container) else place
-        return -1
-
-    def _starts_between(self, position: int, place: int, container: bytes) -> bool:
-        """Whether `container` is started between two places."""
-        if self._searchable >= 0:
-            found = self.data.find(RUNNING + container, position, place)
-            self._searchable -= (place if found < 0 else found) - position
-            return found >= 0
-        if not self._started:
-            for match in RUNNING_ID.finditer(self.data):
-                self._started.setdefault(match[1], []).append(match.start())
-        started = self._started.get(container, [])
-        again = bisect_left(started, position)
-        return again < len(started) and started[again] < place
-
-    def _places_of(self, container: bytes, position: int) -> Iterator[int]:
-        """The next places at or behind `position` that speak of `container` as intermediate.
-
-        They are mostly near, and searched for; only a log in which they never are is indexed.
-        """
-        for _ in range(_COMPARED):
-            if self._searchable < 0:
-                break
-            found = self.data.find(REMOVAL + container, position)
-            self._searchable -= (self.size if found < 0 else found) - position
-            if found < 0:
-                return
-            yield found
-            position = found + 1
-        else:
-            return
-        if self._removals_of is None:
-            self._removals_of = {}
-            for match in REMOVAL_ID.finditer(self.data):
-                self._removals_of.setdefault(match[1], []).append(match.start())
-        places = self._removals_of.get(container, [])
-        first = bisect_left(places, position)
-        yield from places[first : first + _COMPARED]
-
     # -- containers that no line removes --------------------------------------------------------------
 
     def _run_unremoved(self, position: int) -> int:
         """Cut the output of a container that no line removes: it failed, was kept, or the log is cut."""
-        places = self._failures.all()
-        first = bisect_left(places, position)
-        command = self._command()
+        header = self.data[slice(*self.tape.element(self._header)[1:])] if self._header >= 0 else b""
+        command = command_of(header)
         # The builder repeats the instruction when its command fails. That is the surest end there is.
         if command:
-            end = self._closing(position, command, places[first : first + _COMPARED])
+            end = self._ends.closing(position, header, command)
             if end >= 0:
                 return self._fail(position, end, end - 1 - len(command))
         end = self.size
@@ -511,55 +333,16 @@ class Cutter:
             if match["result"] is not None or int(match["next"]) == self._number + 1:
                 end = match.start("image")
                 break
+        places = self._ends.failures.all()
         beyond = bisect_left(places, end)
-        if beyond > first:
+        if beyond > bisect_left(places, position):
             return self._fail(position, places[beyond - 1], places[beyond - 1])
-        words = self._last_words(position, end)
+        words = self._ends.last_words(position, end)
         self.tape.add(Kind.OUTPUT, words)
         if words < end:
             self.tape.add(Kind.FAILURE, end)
             self._end()
         return end
-
-    def _closing(self, position: int, command: bytes, places: Sequence[int]) -> int:
-        """Which of some `` returned a non-zero code: `` the builder said of a command; -1 if none.
-
-        The command may have printed that sentence, too: the last one counts, but for other builds'.
-        """
-        header = self.data[slice(*self.tape.element(self._header)[1:])].strip()
-        end = seen = -1
-        for place in places:
-            if end >= 0:
-                # Behind the next context it is about another build.
-                if self.data.find(CONTEXT, seen, place) >= 0:
-                    break
-                seen = place
-            if not self.data.endswith(command, position, place - 1):
-                continue
-            # In a log of several builds, a later one may fail at the same step, behind the same header.
-            if self.data.find(header, max(position, end), place + len(header)) >= 0:
-                break
-            if end >= 0 and FIRST_STEP.search(self.data, end, place):
-                break
-            end = seen = place
-        return end
-
-    def _command(self) -> bytes:
-        """The command of the step at hand as the builder repeats it when it fails."""
-        if self._header < 0:
-            return b""
-        header = self.data[slice(*self.tape.element(self._header)[1:])]
-        instruction, _, arguments = header.partition(b" : ")[2].strip().partition(b" ")
-        if instruction.upper() != b"RUN":
-            return b""
-        flags = RUN_FLAGS.match(arguments)
-        arguments = arguments[flags.end() if flags else 0 :].strip()
-        if arguments.startswith(b"["):
-            try:
-                return " ".join(json.loads(arguments)).encode()
-            except (ValueError, TypeError, RecursionError):
-                return arguments
-        return arguments
 
     def _fail(self, position: int, place: int, limit: int) -> int:
         """Cut output and failure, whose `` returned a non-zero code: `` is at `place`."""
@@ -570,7 +353,7 @@ class Cutter:
         if before is not None:
             start = before.start()
             # With ``--parallel``, Compose says it twice.
-            line = self.data.rfind(b"\n", max(position, start - _LAST_LINE), max(start - 1, position)) + 1
+            line = self.data.rfind(b"\n", max(position, start - LAST_LINE), max(start - 1, position)) + 1
             if line and self.data.startswith(COMPOSE_FIRST, line):
                 start = line
         self.tape.add(Kind.OUTPUT, start)
@@ -579,13 +362,6 @@ class Cutter:
         self.tape.add(Kind.FAILURE, end)
         self._end()
         return end
-
-    def _last_words(self, start: int, end: int) -> int:
-        """Where the daemon's last words begin in the last line of a container's output, else `end`."""
-        tail = max(start, end - _LAST_LINE)
-        last = tail + len(self.data[tail:end].rstrip())
-        line = max(self.data.rfind(b"\n", tail, last) + 1, tail)
-        return line if CLOSING_DAEMON.match(self.data, line, last) is not None else end
 
 
 _SPECIAL = frozenset({Kind.FAILURE, Kind.RESULT, Kind.CONTEXT, Kind.TRIGGERS, Kind.UNKNOWN})

@@ -16,6 +16,7 @@ __all__ = [
     "Offsets",
     "Words",
     "at_or_beyond",
+    "hex_number",
     "is_hex",
     "leading",
     "read_number",
@@ -130,6 +131,15 @@ def is_hex(words: Words, count: int = 8) -> Flags:
     either &= mask
     hexadecimal: Flags = either == mask
     return hexadecimal
+
+
+def hex_number(first: Words, last: Words) -> Words:
+    """The ids of twelve hexadecimal digits whose first and last eight bytes these are, each as one number."""
+    low, ninth = np.uint64(0x0F * _EACH_BYTE), np.uint64(_EACH_BYTE)
+    # A letter's lower half begins at 1 for "a", and the bit above tells letters from digits.
+    digits = [(word & low) + (word >> np.uint64(6) & ninth) * np.uint64(9) for word in (first, last)]
+    number: Words = digits[0] | (digits[1] >> np.uint64(32) << np.uint64(4))
+    return number
 
 
 def read_number(lines: Lines, at: Offsets) -> tuple[Offsets, Offsets]:

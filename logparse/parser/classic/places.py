@@ -2,14 +2,16 @@
 
 A sentence can stand anywhere in a line, behind whatever a program printed last. Looking for each with
 :meth:`bytes.find` reads the log once per sentence and costs a call per place. Here four bytes in every
-twenty are looked at, since a sentence of 23 bytes or more must hold one of those groups of four whole; what
-group it is says where the sentence would begin, and only there it is compared.
+twenty are looked at, since a sentence of 23 bytes or more must hold one of those groups of four whole (of
+shorter sentences, as many less); what group it is says where the sentence would begin, and only there it is
+compared.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +19,13 @@ import numpy.typing as npt
 from logparse.parser.classic.lines import Flags, Offsets, Words, at_or_beyond, word
 from logparse.parser.classic.markers import CONTEXT, NON_ZERO, REMOVAL
 
-__all__ = ["Places", "find_places"]
+__all__ = ["LARGE", "Places", "find_places"]
+
+LARGE = 1 << 18
+"""Bytes of a log below which looking at all of it at once costs more than it spares."""
 
 _GROUP = 4
-_STRIDE = 20
-_LENGTH = _GROUP + _STRIDE - 1
+_SHORTEST = 11
 
 # Groups looked at a time: few enough to stay in the processor's cache.
 _PIECE = 1 << 17
@@ -88,45 +92,63 @@ class Places:
 
 
 def find_places(data: bytes, sentences: tuple[bytes, ...]) -> Iterator[list[Offsets]]:
-    """Where each of some sentences of at least 23 bytes begins, from left to right, piece by piece of a log.
+    """Where each of some sentences begins, from left to right, piece by piece of a log.
+
+    Parameters
+    ----------
+    data
+        The log.
+    sentences
+        At least 11 bytes each. The longer the shortest of them is, the less of the log is looked at.
 
     Raises
     ------
     ValueError
-        Two sentences have a group of bytes in common that cannot be told apart.
+        A sentence is too short, or two have a group of bytes in common that cannot be told apart.
     """
-    known, sentence_of, distance = _groups(sentences)
-    count = max(len(data) - _GROUP + _STRIDE, 0) // _STRIDE
-    groups = np.ndarray((count,), "<u4", data, strides=(_STRIDE,))
+    stride, known, sentence_of, distance = _groups(sentences)
+    count = max(len(data) - _GROUP + stride, 0) // stride
+    groups = np.ndarray((count,), "<u4", data, strides=(stride,))
     for first in range(0, count, _PIECE):
         hashes = ((groups[first : first + _PIECE] * np.uint32(_FACTOR)) >> np.uint32(16)).astype(np.int64)
         here = np.flatnonzero(known.take(hashes))
         if len(here):
             hashes = hashes[here]
-            starts = (here + first) * _STRIDE - distance[hashes]
+            starts = (here + first) * stride - distance[hashes]
             which = sentence_of[hashes]
             yield [
                 _where(data, sentence, starts[which == number]) for number, sentence in enumerate(sentences)
             ]
 
 
-def _groups(sentences: tuple[bytes, ...]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint8], Offsets]:
-    """By hash: whether it is one of a sentence's group, of which one's, and how far behind its beginning."""
+@cache
+def _groups(
+    sentences: tuple[bytes, ...],
+) -> tuple[int, npt.NDArray[np.bool_], npt.NDArray[np.uint8], Offsets]:
+    """From one group that is looked at to the next; and what is known of groups by their hashes.
+
+    That is whether it is one of a sentence's groups, of which one's, and how far behind its beginning.
+    """
+    shortest = min(map(len, sentences))
+    if shortest < _SHORTEST:
+        raise ValueError(f"{min(sentences, key=len)!r} is too short to be looked for so")
+    stride = shortest - _GROUP + 1
     known = np.zeros(_HASHES, np.bool_)
     sentence_of = np.zeros(_HASHES, np.uint8)
     distance = np.zeros(_HASHES, np.int64)
     for number, sentence in enumerate(sentences):
-        for skipped in range(len(sentence) - _LENGTH + 1):
-            # Twenty groups are enough: of a longer sentence, those that no other one has.
-            offsets = range(skipped, skipped + _STRIDE)
+        for skipped in range(len(sentence) - shortest + 1):
+            # As many groups as there are bytes in a stride are enough: of a longer sentence, those that no
+            # other one has.
+            offsets = range(skipped, skipped + stride)
             groups = (int.from_bytes(sentence[offset : offset + _GROUP], "little") for offset in offsets)
             hashes = [(group * _FACTOR & 0xFFFFFFFF) >> 16 for group in groups]
-            if len({*hashes}) == _STRIDE and not known[hashes].any():
+            if len({*hashes}) == stride and not known[hashes].any():
                 known[hashes], sentence_of[hashes], distance[hashes] = True, number, offsets
                 break
         else:
             raise ValueError(f"{sentence!r} cannot be looked for together with the others")
-    return known, sentence_of, distance
+    return stride, known, sentence_of, distance
 
 
 def _where(data: bytes, sentence: bytes, starts: Offsets) -> Offsets:

@@ -24,6 +24,7 @@ __all__ = ["WRAPPINGS", "unwrap"]
 
 WRAPPINGS: tuple[Wrapping, ...] = (
     ENDINGS,  # before lines that go on in the next one are joined
+    POWERSHELL,  # while lines are as wide as it cut them
     ARRIVALS,
     JSON_LINES,
     FOLDS,
@@ -31,7 +32,6 @@ WRAPPINGS: tuple[Wrapping, ...] = (
     COLOURED_LINES,
     PREFIXES,  # with the byte order mark before the first, if there is one
     BOM,
-    POWERSHELL,
     ENGINE_API,  # not before line ends are as they were written
 )
 """Every wrapping, in the order in which they are tried."""

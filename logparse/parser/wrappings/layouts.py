@@ -204,20 +204,11 @@ def find_prefixes(data: bytes, pattern: re.Pattern[bytes], begins: bytes, first:
     if len(data) <= _BLOCK:
         found = finder.find(np.append(first, line_starts(data, 0, len(data)))) if data else _NOTHING
         return Prefixes(*found, finder.digits, finder.kinds.texts)
-    # As many as there are lines at most; what is not filled takes no memory.
-    most = data.count(b"\n") + 1
-    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
-    seconds, kinds = np.empty(most, np.float64), np.empty(most, np.int32)
-    count = 0
+    parts = []
     for begin in range(0, len(data), _BLOCK):
         lines = line_starts(data, begin, min(begin + _BLOCK, len(data)))
-        found = finder.find(lines if begin else np.append(first, lines))
-        here = slice(count, count + len(found.starts))
-        starts[here], ends[here], seconds[here], kinds[here] = found
-        count = here.stop
-    return Prefixes(
-        starts[:count], ends[:count], seconds[:count], kinds[:count], finder.digits, finder.kinds.texts
-    )
+        parts.append(finder.find(lines if begin else np.append(first, lines)))
+    return Prefixes(*_merged(parts), finder.digits, finder.kinds.texts)
 
 
 class _Shape:

@@ -16,21 +16,25 @@ printed as they are, but for their width::
 A record is cut to lines as wide as the console was (23 to 160 columns have been seen; a file has the width
 of the console too). Cuts are behind the last blank that fits, the blank staying at the line's end; a word
 longer than a line is cut where the line is full. So a cut is certain where a line is full, or ends with a
-blank and has no room for the word that follows. Standard output is not cut: with ``docker build`` all of
-BuildKit's lines are standard error, with ``docker compose`` only the last words are.
+blank and has no room for the word that follows, unless what follows begins as lines do: with BuildKit's
+marks, or with what a system put before each line that the program printed. Standard output is not cut: with
+``docker build`` all of BuildKit's lines are standard error, with ``docker compose`` only the last words are.
 
 Source: captures, and ``ComplexWriter``'s word wrap in PowerShell's ``FormatAndOutput/common``.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import NamedTuple
 
 from logparse.log import Span
 from logparse.model import Transcript
 from logparse.parser.format import Wrapping
-from logparse.parser.wrappings.marks import windows
+from logparse.parser.wrappings.bom import BOM
+from logparse.parser.wrappings.marks import survey, windows
+from logparse.parser.wrappings.prefixes import choose
 from logparse.parser.wrappings.stretches import bytes_of, merged
 
 __all__ = ["POWERSHELL", "first_record"]
@@ -55,6 +59,9 @@ _BEGINS = re.compile(
     + rb"| (?:Image|Container|Network|Volume) "
 )
 """How a line begins that goes on with no other one: among BuildKit's, and behind them."""
+
+
+_KEY = re.compile(rb"\{ ?\"[^\"\n]{1,64}\"")
 
 
 class _Record(NamedTuple):
@@ -84,6 +91,9 @@ def _peel(transcript: Transcript) -> list[Transcript]:
     records = list(_records(data))
     if not records:
         return []
+    if data.startswith(codecs.BOM_UTF8):
+        return BOM.peel(transcript)  # it is no character of the first line's, which may be the widest
+    prefix = _prefix(transcript)
     starts: list[int] = []
     ends: list[int] = []
     for number, record in enumerate(records):
@@ -96,13 +106,24 @@ def _peel(transcript: Transcript) -> list[Transcript]:
         starts.append(record.place)
         ends.append(record.end)
         stop = records[number + 1].begin if number + 1 < len(records) else len(data)
-        for feed in _cuts(data, record.end, stop, record.width):
+        for feed in _cuts(data, record.end, stop, record.width, prefix):
             starts.append(feed)
             ends.append(feed + 1 + (data[feed : feed + 1] == b"\r"))
     here, there = merged(starts, ends)
     return (
         [transcript.without(here, there, wrapping="powershell")] if bytes_of(here, there) < len(data) else []
     )
+
+
+def _prefix(transcript: Transcript) -> re.Pattern[bytes] | None:
+    """What stands before each line that the shell was given, if anything does: one without goes on."""
+    chosen = choose(transcript)
+    if chosen is not None:
+        return re.compile(rb"(?:" + chosen.pattern.pattern + rb")|\s*\Z")
+    # What is said in objects of JSON, whose first key is always the same.
+    seen = survey(transcript).prefixes
+    key = _KEY.match(seen[0][0]) if seen else None
+    return re.compile(re.escape(key[0]) + rb"|\s*\Z") if key is not None else None
 
 
 def first_record(data: bytes) -> Span | None:
@@ -205,10 +226,10 @@ def _feeds(data: bytes, start: int, end: int) -> list[int]:
     return feeds
 
 
-def _cuts(data: bytes, start: int, end: int, width: int) -> list[int]:
+def _cuts(data: bytes, start: int, end: int, width: int, prefix: re.Pattern[bytes] | None) -> list[int]:
     """The ends of lines from `start` to `end` that are cuts, for certain."""
     lines = data[start:end].split(b"\n")
-    width = width or _full_width(lines)
+    width = width or _full_width(lines, prefix or _BEGINS)
     if not width:
         return []
     widths = [
@@ -221,9 +242,11 @@ def _cuts(data: bytes, start: int, end: int, width: int) -> list[int]:
     everything = max(told, default=0) <= width
     cuts: list[int] = []
     place = start
-    begins = _BEGINS
+    begins = prefix or _BEGINS
     for line, following, wide in zip(lines, lines[1:], widths, strict=False):
-        if not cuts or cuts[-1] + 1 + line.endswith(b"\r") != place:  # it goes on with no other one
+        if prefix is None and (
+            not cuts or cuts[-1] + 1 + line.endswith(b"\r") != place
+        ):  # it goes on with no other one
             begins = _BEGINS_ANYWHERE if _BUILDKIT.match(line) else _BEGINS
         place += len(line) + 1
         standard_output = not everything and (begins is _BEGINS_ANYWHERE or not buildkit)
@@ -236,12 +259,12 @@ def _cuts(data: bytes, start: int, end: int, width: int) -> list[int]:
     return cuts
 
 
-def _full_width(lines: list[bytes]) -> int:
+def _full_width(lines: list[bytes], begins: re.Pattern[bytes]) -> int:
     """The width at which lines were cut, if they tell: several are just as wide and go on in the next."""
     widths = [_width(line) for line in lines]
     most = max(widths, default=0)
     full = [index for index, width in enumerate(widths[:-1]) if width == most]
-    going_on = sum(_BEGINS.match(lines[index + 1]) is None for index in full)
+    going_on = sum(begins.match(lines[index + 1]) is None for index in full)
     return most if going_on > 1 and going_on > len(full) // 2 else 0
 
 
