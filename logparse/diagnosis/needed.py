@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 __all__ = ["TOKEN", "Needed", "needed"]
 
 TOKEN = re.compile(
-    r"(?P<escape>\\(?:[pPN]\{[^{}]{1,64}\}|.))"
+    r"(?P<escape>\\(?:[pPN]\{[^{}]{1,64}\}|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.))"
     r"|(?P<set>\[\^?\]?(?:\[:\^?\w{1,16}:\]|\\.|[^\]\\])*+\])"
     r"|(?P<open>\((?:\?(?:P<(?P<name>\w{1,64})>|(?P<kind><?[=!]|[:>])|(?P<flags>[ims-]{1,4})[:)])|(?!\?)))"
     r"|(?P<close>\))"

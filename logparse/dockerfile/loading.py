@@ -11,7 +11,7 @@ from logparse.text import printable, to_utf8
 
 __all__ = ["load_dockerfile"]
 
-_LARGEST = 1 << 24
+_LARGEST = 1 << 20
 """Bytes of a Dockerfile. BuildKit takes far less."""
 _KEYWORD = re.compile(
     r"ADD|ARG|CMD|COPY|ENTRYPOINT|ENV|EXPOSE|FROM|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|RUN|SHELL|STOPSIGNAL"

@@ -181,6 +181,7 @@ def _instructions(text: str, first_line: int) -> Iterator[Instruction]:
     lines = _lines(text)
     escape = _escape(text, lines)
     stage, stage_name, number, layer = -1, None, 0, 0
+    endless: set[tuple[bool, str]] = set()
     at = 0
     while at < len(lines):
         begin = at
@@ -192,7 +193,7 @@ def _instructions(text: str, first_line: int) -> Iterator[Instruction]:
         word = keyword[1].upper() if keyword is not None else ""
         documents: tuple[tuple[int, int], ...] = ()
         if word in _WITH_DOCUMENTS:
-            documents, at = _documents(text, lines, at, joined)
+            documents, at = _documents(text, lines, at, joined, endless)
         number += 1
         if word == "FROM":
             stage, layer = stage + 1, 0
@@ -246,20 +247,23 @@ def _joined(text: str, spans: Sequence[_Line]) -> tuple[str, Sequence[int]]:
 
 
 def _documents(
-    text: str, lines: Sequence[_Line], at: int, joined: str
+    text: str, lines: Sequence[_Line], at: int, joined: str, endless: set[tuple[bool, str]]
 ) -> tuple[tuple[tuple[int, int], ...], int]:
     """Where the here-documents of an instruction are, which begin at a line, and the line behind them.
 
-    What looks like one and does not end is none: older builders know no here-documents.
+    What looks like one and does not end is none: older builders know no here-documents. Which words end none
+    is remembered in `endless`, since what a word does not end it does not end farther down.
     """
     found: list[tuple[int, int]] = []
     for match in list(_DOCUMENT.finditer(joined))[:_MOST_DOCUMENTS]:
-        for end in range(at, len(lines)):
+        word = (bool(match[1]), match[3])
+        for end in range(at, len(lines) if word not in endless else at):
             line = text[lines[end].start : lines[end].end]
             if (line.lstrip("\t") if match[1] else line) == match[3]:
                 found.append((lines[at].start, lines[end].start))
                 at = end + 1
                 break
         else:
+            endless.add(word)
             break
     return tuple(found), at

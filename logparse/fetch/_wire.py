@@ -38,12 +38,14 @@ class BoundedAdapter(HTTPAdapter):
     def __init__(self, connections: int) -> None:
         self._answers: weakref.WeakSet[_BoundedAnswer] = weakref.WeakSet()
         self._lock = threading.Lock()
+        self._is_aborted = False
         # Not adapter retries: they would act without our policy's clock and jitter.
         super().__init__(pool_connections=2, pool_maxsize=connections, max_retries=0, pool_block=True)
 
     def abort(self) -> None:
-        """Cut off every answer that is awaited or read: its reader gets an error at once."""
+        """Cut off every answer that is awaited or read, or will be: its reader gets an error at once."""
         with self._lock:
+            self._is_aborted = True
             answers = list(self._answers)
         for answer in answers:
             answer.abort()
@@ -69,6 +71,9 @@ class BoundedAdapter(HTTPAdapter):
             made = _BoundedAnswer(sock, *args, **kwargs)
             with self._lock:
                 self._answers.add(made)
+                is_late = self._is_aborted
+            if is_late:  # the request was sent before, and its answer is awaited only from now on
+                made.abort()
             return made
 
         bounded = {"response_class": staticmethod(answer)}

@@ -37,7 +37,8 @@ _KNOT = 20
 _MACHINE_KNOT = 7
 _MACHINE_SPREAD, _MACHINE_KEPT = 0.35, 0.7
 """How slow the machine is: builds from knot to knot, standard deviation, correlation of neighbours."""
-_LARGEST_NOISE = 3.0
+_LARGEST_NOISE = 2.0
+"""Logarithm of the most that anything scatters: only steps into nowhere come there."""
 _FAR = 4.0
 """Standard deviations up to which a build counts in full where changes are looked for."""
 _TOLD_ANEW, _SMALLEST = 0.02, 1e-9
@@ -104,6 +105,8 @@ class Usual(NamedTuple):
         How much each depends on how busy the machine is, shape (n,).
     long
         Whether the piece takes long: its noise and its walk can be told from durations, shape (n,).
+    walks
+        Whether a piece that takes long may wander, shape (n,).
     drift
         Standard deviation by which what takes long wanders from one build to the next, in logarithms.
     common
@@ -116,6 +119,7 @@ class Usual(NamedTuple):
     noise: Floats
     loads: Floats
     long: npt.NDArray[np.bool_]
+    walks: npt.NDArray[np.bool_]
     drift: float
     common: Floats
 
@@ -166,12 +170,13 @@ class Density:
     def __init__(self, usual: Usual, builds: int, sums: Sums, jumps: list[Jump]) -> None:
         self.usual, self.builds, self.sums, self.jumps = usual, builds, sums, jumps
         self.count, self.long = len(usual.mean), np.flatnonzero(usual.long)
+        walking = np.flatnonzero(usual.long & usual.walks)
         self.knots = knots = max(round(builds / _KNOT), 1)
         # How far along each step of the walk a build is: 0 before it, 1 behind it.
         place = np.arange(builds)[:, None] * (knots / max(builds - 1, 1)) - np.arange(knots)
         along = np.clip(place, 0.0, 1.0) * (usual.drift * math.sqrt(builds / knots))
         slow = _slow(builds)
-        sizes = [self.count, knots * len(self.long), slow.shape[1], len(self.long), 2, len(jumps)]
+        sizes = [self.count, knots * len(walking), slow.shape[1], len(self.long), 2, len(jumps)]
         ends = np.cumsum(sizes)
         self.base, self.walk, self.machine, self.own, self.common, self.jump = (
             slice(int(end - size), int(end)) for end, size in zip(ends, sizes, strict=True)
@@ -188,7 +193,7 @@ class Density:
         self.drive = np.hstack([np.ones((builds, 1)), along, slow, behind])
         self.of_rows = self.drive[sums.build]
         self.coefficients = np.zeros((self.drive.shape[1], self.count))
-        self.walk_at = np.ix_(np.arange(1, knots + 1), self.long)
+        self.walk_at = np.ix_(np.arange(1, knots + 1), walking)
         self.machine_at = slice(1 + knots, 1 + knots + slow.shape[1])
         self.jump_at = (
             np.arange(self.machine_at.stop, self.drive.shape[1]),
@@ -209,17 +214,18 @@ class Density:
     def noise(self, parameters: Floats) -> Floats:
         """Standard deviation of a single run of each piece, shape (n,)."""
         noise = self.usual.noise.copy()
-        noise[self.long] = np.exp(parameters[self.common.start] + _OWN_NOISE * parameters[self.own])
-        return np.minimum(noise, _LARGEST_NOISE)
+        logs = parameters[self.common.start] + _OWN_NOISE * parameters[self.own]
+        noise[self.long] = np.exp(np.minimum(logs, _LARGEST_NOISE))
+        return noise
 
     def busy(self, parameters: Floats) -> float:
         """Standard deviation of how busy the machine is."""
-        return min(math.exp(parameters[self.common.start + 1]), _LARGEST_NOISE)
+        return math.exp(min(parameters[self.common.start + 1], _LARGEST_NOISE))
 
     def _coefficients(self, parameters: Floats) -> Floats:
         made = self.coefficients
         made[0] = parameters[self.base]
-        made[self.walk_at] = parameters[self.walk].reshape(self.knots, len(self.long))
+        made[self.walk_at] = parameters[self.walk].reshape(self.knots, self.walk_at[1].size)
         made[self.machine_at] = np.multiply.outer(parameters[self.machine], self.usual.loads)
         made[self.jump_at] = parameters[self.jump]
         return made
@@ -229,7 +235,7 @@ class Density:
         made = np.zeros((len(slope), self.size))
         drive = self.of_rows
         made[:, self.base] = slope
-        walk = drive[:, self.walk_at[0].ravel(), None] * slope[:, None, self.long]
+        walk = drive[:, self.walk_at[0].ravel(), None] * slope[:, None, self.walk_at[1].ravel()]
         made[:, self.walk] = walk.reshape(len(slope), -1)
         made[:, self.machine] = drive[:, self.machine_at] * (slope @ self.usual.loads)[:, None]
         made[:, self.jump] = drive[:, self.jump_at[0]] * slope[:, self.jump_at[1]]
@@ -253,16 +259,18 @@ class Density:
         slope[self.jump] += by_coefficient[self.jump_at]
         share = found.share[:, self.long]
         by_noise = (0.5 * by_value) @ share + (by_variance - 0.5 * by_value) @ (share * share)
-        by_noise *= 2 * self.noise(parameters)[self.long] ** 2
+        noise, busy = self.noise(parameters)[self.long], self.busy(parameters)
+        by_noise *= np.where(noise < math.exp(_LARGEST_NOISE), 2 * noise**2, 0.0)
         slope[self.own] += _OWN_NOISE * by_noise
-        slope[self.common] += (
-            by_noise.sum(),
-            2 * float(by_variance @ found.load**2) * self.busy(parameters) ** 2,
-        )
+        by_busy = 2 * busy**2 if parameters[self.common.start + 1] < _LARGEST_NOISE else 0.0
+        slope[self.common] += by_noise.sum(), float(by_variance @ found.load**2) * by_busy
         return self._unlikely(parameters) + self._misfit(found), slope
 
     def information(self, parameters: Floats) -> Floats:
-        """Fisher's information of the parameters, shape (parameters, parameters): positive definite."""
+        """The information of the parameters, shape (parameters, parameters): positive definite.
+
+        Fisher's, but that builds that are far off count less, as in the step of an iteration with weights.
+        """
         found = self._expect(parameters)
         ones, zeros = np.ones(len(found.off)), np.zeros(len(found.off))
         by_noise = 2 * self.noise(parameters)[self.long] ** 2
@@ -300,12 +308,12 @@ class Density:
         weight = 1 / found.variance[:, None]
         others = self._chain(slope)
         slope = slope[:, self.long]
-        crossed = (slope * weight)[:, :, None] * others[:, None]
-        score, told, crossed = (
-            self._from_each_build_on(each) for each in (score, slope**2 * weight, crossed)
-        )
-        flat = crossed.reshape(-1, self.size)
-        explained = np.einsum("ij,ij->i", flat @ np.linalg.inv(information), flat).reshape(told.shape)
+        inverse = np.linalg.inv(information)
+        explained = np.empty((self.builds, len(self.long)))
+        for index in range(len(self.long)):
+            crossed = self._from_each_build_on((slope[:, index, None] * weight) * others)
+            explained[:, index] = np.einsum("ij,ij->i", crossed @ inverse, crossed)
+        score, told = (self._from_each_build_on(each) for each in (score, slope**2 * weight))
         made = np.zeros((self.builds, self.count))
         made[:, self.long] = -score / np.sqrt(np.maximum(told - explained, _TOLD_ANEW * told + _SMALLEST))
         return made

@@ -34,7 +34,7 @@ from logparse.timing.facts import (
     BROKEN_SPREAD,
     SHARE_ERROR,
     Facts,
-    before,
+    Memory,
 )
 from logparse.timing.fit import APART, Change, Fit, fit
 from logparse.timing.priors import priors
@@ -47,6 +47,7 @@ _DRAWS = 200
 _LONG, _FEWER_DRAWS = 1000, 48
 """Builds above which fewer draws do, and nearer ones."""
 _NEARER = 2
+_LEAST_DRAWS = 10
 _AT_ONCE = 150
 """Builds of an image that are fitted together at most. What is known behind them is passed on to the next."""
 _CLOCK = 0.002
@@ -143,11 +144,18 @@ def estimate(
     seed
         Where draws begin, so that the same builds give the same numbers.
 
+    Raises
+    ------
+    ValueError
+        If `draws` is less than 10.
+
     Returns
     -------
     Estimates
         Every step has a row. What the log's own clock tells is left as it is, and helps the others.
     """
+    if draws is not None and draws < _LEAST_DRAWS:
+        raise ValueError(f"{draws} draws make no interval; ask for {_LEAST_DRAWS} or more")
     images: dict[str, dict[str, Record]] = defaultdict(dict)
     made = _Made()
     for build in builds:
@@ -156,10 +164,12 @@ def estimate(
         made.keys.setdefault(record.key)
     are_many = sum(len(records) for records in images.values()) > _LONG
     apart = _NEARER if are_many else APART
+    if draws is None:
+        draws = _FEWER_DRAWS if are_many else _DRAWS
     for records in images.values():
         # In the order of their start, and where that is equal or unknown, of their keys.
         ordered = sorted(records.values(), key=lambda record: (record.started_at or _EARLIEST, record.key))
-        _Image(ordered, made).estimate(draws or (_FEWER_DRAWS if are_many else _DRAWS), seed, apart)
+        _Image(ordered, made).estimate(draws, seed, apart)
     return made.estimates()
 
 
@@ -199,13 +209,16 @@ class _Era(NamedTuple):
     place
         Where each piece of their work is among the components of the fit.
     found
-        The fit, ``None`` if none of them has a duration.
+        The fit, ``None`` if none of them has a duration, or no work is without a clock.
+    is_told
+        Whether one of them has a duration.
     """
 
     first: int
     behind: int
     place: dict[int, int]
     found: Fit | None
+    is_told: bool
 
 
 class _Image:
@@ -214,7 +227,7 @@ class _Image:
     def __init__(self, records: Sequence[Record], made: _Made) -> None:
         self.records, self.made = records, made
         self.works = find_works([record.steps for record in records])
-        self.known = before(self.works.all)
+        self.memory = Memory(self.works.all)
         self.facts = [self._facts(index) for index in range(len(records))]
 
     def estimate(self, draws: int, seed: int, apart: int) -> None:
@@ -231,24 +244,25 @@ class _Image:
     def _era(self, first: int, behind: int, draws: int, apart: int, chance: np.random.Generator) -> _Era:
         """Fit some builds that follow one another, with what work there is in them."""
         facts = self.facts[first:behind]
-        used = sorted({work for each in facts for work in (*each.ran, *each.broken)})
-        if not any(each.seconds is not None for each in facts):
-            return _Era(first, behind, {}, None)
+        used = sorted({work for each in facts for work in each.unknown()})
+        is_told = any(each.seconds is not None for each in facts)
+        if not (is_told and used):
+            return _Era(first, behind, {}, None, is_told)
         place = {work: index for index, work in enumerate(used)}
         found, then = fit(
             [self.works.all[work] for work in used],
-            [each.renumbered(place) for each in facts],
-            self.known.of(used),
+            [each.of(place) for each in facts],
+            self.memory.of(used),
             draws,
             chance,
             apart=apart,
         )
-        self.known = self.known.replaced(used, then)
+        self.memory.keep(used, then)
         for change in found.changes:
             self._note_change(
                 first + change.build, used[change.work] if change.work < len(used) else None, change
             )
-        return _Era(first, behind, place, found)
+        return _Era(first, behind, place, found, is_told)
 
     # -- what the builds say ----------------------------------------------------------------------------
 
@@ -260,7 +274,7 @@ class _Image:
             if work is None:
                 continue
             (facts.broken if step.broke else facts.ran).append(work)
-            if step.timing.seconds is not None:
+            if step.timing.seconds is not None and 0 <= step.timing.seconds < math.inf:
                 low, high = step.timing.low, step.timing.high
                 width = high - low if low is not None and high is not None else 0.0
                 facts.known[work] = (step.timing.seconds, width)
@@ -294,7 +308,7 @@ class _Image:
         """Give each step of a build its part of the build's duration."""
         record, facts, works = self.records[index], self.facts[index], self.works.of_builds[index]
         spread: dict[int, tuple[float, float, float]] = {}
-        unknown = [work for work in (*facts.ran, *facts.broken) if work not in facts.known]
+        unknown = facts.unknown()
         drawn = self._draws(index, era, unknown, chance)
         if drawn is not None:
             quantiles = np.quantile(drawn, _LEVELS, axis=0)
@@ -309,7 +323,7 @@ class _Image:
         rows: list[tuple[object, ...]] = []
         for place, (step, work) in enumerate(zip(record.steps, works, strict=True)):
             levels = spread.get(work) if work is not None else None
-            timing, reason = _timing(step, levels, record.reason, known=era.found is not None)
+            timing, reason = _timing(step, levels, record.reason, known=era.is_told)
             if timing.source is TimingSource.ESTIMATED and work in labels:
                 timing = replace(timing, group=labels[work])
             timings.append(timing)

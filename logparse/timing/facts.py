@@ -19,10 +19,11 @@ __all__ = [
     "BROKEN_OVERHEAD",
     "BROKEN_SHIFT",
     "BROKEN_SPREAD",
+    "LEAST",
     "SHARE_ERROR",
     "Before",
     "Facts",
-    "before",
+    "Memory",
 ]
 
 BROKEN_SHIFT, BROKEN_SPREAD = -0.7, 1.0
@@ -35,6 +36,8 @@ SHARE_ERROR = 0.01
 BESIDE = [Kind.OVERHEAD, Kind.CONTAINER]
 """What is behind all work: what a build takes beside it, and what every command takes beside its own."""
 
+LEAST = 1e-3
+"""Seconds that are left of a duration at least, whatever clocks tell."""
 _NOISE, _NOISE_SPREAD = 0.15, 0.8
 _BUSY, _BUSY_SPREAD = 0.2, 0.6
 """The noise of what takes long and how busy the machine is, usually, and the spreads of their logarithms."""
@@ -67,30 +70,41 @@ class Facts:
     reported: dict[int, float]
     edited: set[int]
 
-    def renumbered(self, place: Mapping[int, int]) -> Facts:
-        """The same with other numbers for its work; what has none is left out."""
+    def of(self, place: Mapping[int, int]) -> Facts:
+        """What the build says of some work, with other numbers for it; what it takes besides is subtracted.
+
+        Parameters
+        ----------
+        place
+            The new number of each piece of work: of all whose seconds are not known.
+        """
+        beside = sum(seconds for work, (seconds, _) in self.known.items() if work not in place)
         return Facts(
-            [place[work] for work in self.ran],
-            [place[work] for work in self.broken],
-            self.seconds,
-            {place[work]: known for work, known in self.known.items()},
-            {place[work]: seconds for work, seconds in self.reported.items()},
+            [place[work] for work in self.ran if work in place],
+            [place[work] for work in self.broken if work in place],
+            None if self.seconds is None else max(self.seconds - beside, LEAST),
+            {place[work]: known for work, known in self.known.items() if work in place},
+            {place[work]: seconds for work, seconds in self.reported.items() if work in place},
             {place[work] for work in self.edited if work in place},
         )
 
+    def unknown(self) -> list[int]:
+        """Work whose seconds are to be found."""
+        return [work for work in (*self.ran, *self.broken) if work not in self.known]
+
 
 class Before(NamedTuple):
-    """What is known of an image before a part of its history is seen.
+    """What is known of the work of a part of an image's history before that is seen.
 
     Parameters
     ----------
     mean, covariance
-        Of the logarithms of seconds of all work and of what is :data:`BESIDE` it, shapes (n,) and (n, n).
+        Of the logarithms of seconds of the work and of what is :data:`BESIDE` it, shapes (n,) and (n, n).
+    first
+        Means and variances when nothing had been seen, shape (2, n): no doubt gets larger than these.
     common
         Means and standard deviations of the logarithms of the noise of what takes long and of how busy the
         machine is, shape (2, 2).
-    first
-        Means and variances when nothing had been seen, shape (2, n): no doubt gets larger than these.
     drift
         How far work wanders from one build to the next, in logarithms; ``None`` if that is not known.
     stride
@@ -99,42 +113,54 @@ class Before(NamedTuple):
 
     mean: Floats
     covariance: Floats
-    common: Floats
     first: Floats
+    common: Floats
     drift: float | None = None
     stride: float | None = None
 
-    def of(self, which: Sequence[int]) -> Before:
-        """What is known of some of it."""
-        places = [*which, len(self.mean) - 2, len(self.mean) - 1]
-        return self._replace(
-            mean=self.mean[places],
-            covariance=self.covariance[np.ix_(places, places)],
-            first=self.first[:, places],
-        )
 
-    def replaced(self, which: Sequence[int], then: Before) -> Before:
-        """The same with what is known of some work now; how that goes with the rest is not known."""
-        places = [*which, len(self.mean) - 2, len(self.mean) - 1]
-        mean, covariance = self.mean.copy(), self.covariance.copy()
-        mean[places] = then.mean
-        covariance[places] = 0.0
-        covariance[:, places] = 0.0
-        covariance[np.ix_(places, places)] = then.covariance
-        return then._replace(mean=mean, covariance=covariance, first=self.first)
+class Memory:
+    """What is known of an image's work while its history is gone through, part by part.
 
+    How costs hang together is kept for the work of the part before. All work may be far too much for that.
 
-def before(work: Sequence[Work]) -> Before:
-    """What is known of work of which nothing was seen yet."""
-    known = [priors()[kind] for kind in [*(each.kind for each in work), *BESIDE]]
-    spread = np.array([each.spread for each in known])
-    common = np.sqrt([each.common for each in known]) * spread
-    covariance = np.outer(common, common)
-    np.fill_diagonal(covariance, spread**2)
-    mean = np.log([each.median for each in known])
-    return Before(
-        mean,
-        covariance,
-        np.array([[math.log(_NOISE), _NOISE_SPREAD], [math.log(_BUSY), _BUSY_SPREAD]]),
-        np.stack([mean, spread**2]),
-    )
+    Parameters
+    ----------
+    work
+        All of it.
+    """
+
+    def __init__(self, work: Sequence[Work]) -> None:
+        known = [priors()[kind] for kind in [*(each.kind for each in work), *BESIDE]]
+        spread = np.array([each.spread for each in known])
+        self.common = np.sqrt([each.common for each in known]) * spread
+        self.first = np.stack([np.log([each.median for each in known]), spread**2])
+        self.mean, self.variance = self.first.copy()
+        self.is_new = np.ones(len(known), np.bool_)
+        self.latest: list[int] = []
+        noise = [[math.log(_NOISE), _NOISE_SPREAD], [math.log(_BUSY), _BUSY_SPREAD]]
+        self.then = Before(np.empty(0), np.empty((0, 0)), np.empty((2, 0)), np.array(noise))
+
+    def of(self, work: Sequence[int]) -> Before:
+        """What is known of some work."""
+        places = self._places(work)
+        # What the machine has in common is known of nothing that was seen, but for what was seen at last.
+        common = np.where(self.is_new[places], self.common[places], 0.0)
+        covariance = np.outer(common, common)
+        number = {place: index for index, place in enumerate(self.latest)}
+        kept = [index for index, place in enumerate(places) if place in number]
+        if kept:
+            latest = [number[places[index]] for index in kept]
+            covariance[np.ix_(kept, kept)] = self.then.covariance[np.ix_(latest, latest)]
+        np.fill_diagonal(covariance, self.variance[places])
+        return self.then._replace(mean=self.mean[places], covariance=covariance, first=self.first[:, places])
+
+    def keep(self, work: Sequence[int], then: Before) -> None:
+        """Note what is known of some work now."""
+        places = self._places(work)
+        self.mean[places], self.variance[places] = then.mean, np.diagonal(then.covariance)
+        self.is_new[places] = False
+        self.latest, self.then = places, then
+
+    def _places(self, work: Sequence[int]) -> list[int]:
+        return [*work, len(self.mean) - 2, len(self.mean) - 1]

@@ -44,6 +44,7 @@ _WIDER, _WIDER_NEAR = 1.05, 1.25
 """How much wider draws are than the fit says, since it takes what it found for certain; and where they are
 near each other, since they have not been everywhere."""
 APART = 4
+"""Trajectories of the sampler from one draw to the next."""
 _SHRINK, _FORGOTTEN, _SLACK = 0.3, 2.0, 0.1
 """From one part of a long history to the next: how much of the covariances is taken for chance, how much
 wider everything gets, and by how much at least, in logarithms. So doubt does not get lost on the way."""

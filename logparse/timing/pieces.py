@@ -15,6 +15,7 @@ from logparse.timing.facts import (
     BROKEN_OVERHEAD,
     BROKEN_SHIFT,
     BROKEN_SPREAD,
+    LEAST,
     SHARE_ERROR,
     Before,
     Facts,
@@ -29,8 +30,10 @@ _REPORTED_SHIFT, _REPORTED_SPREAD = 0.2, 0.5
 """A tool's own time is a lower bound; the step around it took about a fifth more."""
 _CLOCK_ERROR = 0.005
 """Seconds that a build's start and finish are off, at least."""
-_LEAST = 1e-3
-"""Seconds that are left of a duration at least, whatever clocks tell."""
+_CLOCKED = 12
+"""Runs that count of those that a clock told, the latest: there may be thousands, which all tell the same."""
+_WALKING = 10
+"""Builds that ran a piece, below which no walk of it can be seen."""
 _NOT = -1e3
 """Logarithm of the seconds of what did not run."""
 _POOL = 2000
@@ -115,6 +118,7 @@ class Pieces:
             noise,
             loads,
             np.array([bool(self.is_long[members].any()) for members in self.members]),
+            self.runs()[-1] >= _WALKING,
             0.0,
             self.known.common,
         )
@@ -124,9 +128,10 @@ class Pieces:
         """What the builds say."""
         rows = _Rows(len(self.members))
         overhead, container = (int(piece) for piece in self.of_work[-2:])
+        latest = self._latest_clocked()
         for index, each in enumerate(self.facts):
             if each.seconds is not None:
-                rest = max(each.seconds - sum(seconds for seconds, _ in each.known.values()), _LEAST)
+                rest = max(each.seconds - sum(seconds for seconds, _ in each.known.values()), LEAST)
                 shift, extra = rows.add(index, rest, SHARE_ERROR**2 + (_CLOCK_ERROR / rest) ** 2)
                 for work in (*each.ran, *each.broken):
                     if work not in each.known:
@@ -135,17 +140,31 @@ class Pieces:
                 commands = self._commands(each)
                 if commands:
                     shift[container] = math.log(commands)
-            for work, (seconds, resolution) in each.known.items():
-                value = max(seconds, resolution / 2, _LEAST / 10)
-                shift, extra = rows.add(index, value, (resolution / value / 2) ** 2 + SHARE_ERROR**4)
-                self._put(work, each, shift, extra)
-                if self.is_command[work]:
-                    shift[container] = 0.0
+            for work in each.known:
+                if index >= latest[work]:
+                    self._add_clocked(rows, index, work)
             for work, seconds in each.reported.items():
                 if work not in each.known and work not in each.broken:
                     shift, _ = rows.add(index, seconds, _REPORTED_SPREAD**2)
                     shift[self.of_work[work]] = -_REPORTED_SHIFT
         return rows.sums()
+
+    def _add_clocked(self, rows: _Rows, index: int, work: int) -> None:
+        facts = self.facts[index]
+        seconds, resolution = facts.known[work]
+        value = max(seconds, resolution / 2, LEAST / 10)
+        shift, extra = rows.add(index, value, (resolution / value / 2) ** 2 + SHARE_ERROR**4)
+        self._put(work, facts, shift, extra)
+        if self.is_command[work]:
+            shift[self.of_work[-1]] = 0.0
+
+    def _latest_clocked(self) -> dict[int, int]:
+        """The first build of each piece of work from which on its clocks count."""
+        builds: dict[int, list[int]] = defaultdict(list)
+        for index, each in enumerate(self.facts):
+            for work in each.known:
+                builds[work].append(index)
+        return {work: some[-_CLOCKED:][0] for work, some in builds.items()}
 
     def _put(self, work: int, facts: Facts, shift: Floats, extra: Floats) -> None:
         is_broken = work in facts.broken

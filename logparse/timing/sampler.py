@@ -32,6 +32,8 @@ _REACH = 1.6
 """Length of a trajectory, about a quarter of a full turn."""
 _APART = 4
 """Trajectories from one draw to the next."""
+_MOST_STEPS = 32
+"""Strides of a trajectory."""
 _USUAL_STRIDE = 1.0
 """Stride for one parameter; for many, it is smaller by the fourth root of their number."""
 _LARGEST, _SMALLEST = 0.7, 0.02
@@ -117,7 +119,7 @@ def sample(
     for number in range(warming + count * apart):
         speed = chance.standard_normal(size)
         energy = loss + 0.5 * float(speed @ speed)
-        steps = max(round(_REACH * chance.uniform(0.6, 1.2) / stride), 1)
+        steps = min(max(round(_REACH * chance.uniform(0.6, 1.2) / stride), 1), _MOST_STEPS)
         there, new_loss, new_slope = at, loss, slope
         for _ in range(steps):
             speed = speed - 0.5 * stride * new_slope

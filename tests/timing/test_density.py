@@ -21,6 +21,7 @@ def usual(size, *, long=None, drift=0.01, noise=0.3) -> Usual:
         np.full(size, noise),
         np.linspace(0.0, 1.0, size),
         np.ones(size, bool) if long is None else np.array(long),
+        np.ones(size, bool),
         drift,
         np.array([[math.log(0.15), 0.8], [math.log(0.2), 0.6]]),
     )
@@ -50,6 +51,16 @@ class TestDerivatives:
             for unit in np.eye(density.size)
         ]
         assert slope == pytest.approx(told, abs=1e-5)
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("far", [30.0, 900.0, -900.0])
+    def test_far_from_all_that_is_likely_nothing_overflows(self, far):
+        density = some(1)
+        at = density.start(np.zeros(5))
+        at[density.common] = far
+        loss, slope = density.gradient(at)
+        assert math.isfinite(loss)
+        assert np.isfinite(slope).all()
 
     @settings(max_examples=30)
     @given(st.integers(0, 10_000))

@@ -167,6 +167,19 @@ class TestLittleEvidence:
         found = estimate([build(0.4, *STEPS, cached=5, number=n) for n in range(4)])
         assert found.steps["seconds"].max() < 0.4
 
+    def test_as_good_as_no_draws_are_refused(self):
+        with pytest.raises(ValueError, match=r"1 draws make no interval; ask for 10 or more"):
+            estimate(history(3), draws=1)
+
+    def test_many_builds_that_have_nothing_in_common_and_no_duration(self):
+        builds = [
+            build(None, "FROM base", *(f"RUN tool-{number}-{step}" for step in range(5)), number=number)
+            for number in range(1500)
+        ]
+        found = estimate(builds)
+        assert len(found.steps) == 9000
+        assert found.steps["seconds"].isna().all()
+
     def test_no_builds(self):
         found = estimate([])
         assert len(found.steps) == len(found.groups) == len(found.changes) == 0

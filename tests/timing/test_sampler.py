@@ -26,6 +26,7 @@ def repeated(seconds: float, builds: int, *, spread=1.0) -> Density:
         np.full(1, 0.1),
         np.zeros(1),
         np.array([False]),
+        np.array([False]),
         0.0,
         np.array([[math.log(0.15), 0.01], [math.log(0.2), 0.01]]),
     )
@@ -72,6 +73,7 @@ def test_two_steps_of_which_only_the_sum_is_known_are_divided_in_many_ways():
         np.eye(2),
         np.full(2, 0.05),
         np.zeros(2),
+        np.array([True, True]),
         np.array([True, True]),
         0.003,
         np.array([[math.log(0.1), 0.8], [math.log(0.2), 0.1]]),
