@@ -16,7 +16,7 @@ _TAIL = 1 << 15
 """Bytes of output that are looked at for who spoke last."""
 _TRACED = 1 << 20
 """Bytes of output that are looked through for the last line of a trace."""
-_COUNTED = 1 << 20
+_COUNTED = 1 << 23
 """Bytes of output beyond which nothing is counted in it."""
 _LINES = 64
 _LONG = 1000
